@@ -1,0 +1,1 @@
+"""HTTP -> event log -> Parquet. Knows nothing of Dagster or DuckDB."""
