@@ -1,0 +1,92 @@
+"""The futures of appends in flight: one wake-up per acknowledged batch, one timer for every time-out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from ingest.event_log.base import AppendFailed, AppendTimeout, Position
+
+Append = asyncio.Future[Position]
+Outcome = Position | AppendFailed
+
+_STEPS: Final = 20
+"""Ticks of the timer per append time-out: how late a time-out may be noticed."""
+
+
+class Appends:
+    """Futures that one event loop awaits and the threads of an event log complete.
+
+    Only `settle` may be called from another thread.
+    """
+
+    def __init__(self, timeout_seconds: float, on_timeout: Callable[[str], None]) -> None:
+        self._timeout_seconds = timeout_seconds
+        self._on_timeout = on_timeout
+        self._youngest: list[Append] = []
+        self._older: deque[list[Append]] = deque([] for _ in range(_STEPS))
+        self._settled: deque[tuple[Append, Outcome]] = deque()
+        self._woken = False
+        self._closing = False
+        self._closed = False
+
+    def start(self) -> None:
+        """Take hold of the running event loop and start the timer."""
+        self._loop = asyncio.get_running_loop()
+        self._timer = self._loop.call_later(self._timeout_seconds / _STEPS, self._tick)
+
+    def new(self) -> Append:
+        """A future that fails with AppendTimeout unless it is settled within the append time-out."""
+        future: Append = self._loop.create_future()
+        if self._closing:
+            future.set_exception(AppendFailed("the writer is closed"))
+        else:
+            self._youngest.append(future)
+        return future
+
+    def settle(self, outcomes: Iterable[tuple[Append, Outcome]]) -> None:
+        """Complete futures, from any thread: however many there are, the loop is woken once."""
+        if self._closed:
+            return
+        self._settled.extend(outcomes)
+        if not self._woken:
+            self._woken = True
+            self._loop.call_soon_threadsafe(self._deliver)
+
+    async def close(self) -> None:
+        """Wait until every future is done, at most one append time-out; later outcomes are dropped."""
+        self._closing = True
+        unsettled = [
+            future for batch in (*self._older, self._youngest) for future in batch if not future.done()
+        ]
+        if unsettled:
+            await asyncio.wait(unsettled)
+        self._closed = True
+        self._timer.cancel()
+
+    def _deliver(self) -> None:
+        # Lowered before the queue is emptied: what a thread adds from here on wakes the loop again.
+        self._woken = False
+        settled = self._settled
+        while settled:
+            future, outcome = settled.popleft()
+            if future.done():
+                continue
+            if isinstance(outcome, Position):
+                future.set_result(outcome)
+            else:
+                future.set_exception(outcome)
+
+    def _tick(self) -> None:
+        self._timer = self._loop.call_later(self._timeout_seconds / _STEPS, self._tick)
+        expired = [future for future in self._older.popleft() if not future.done()]
+        self._older = deque([future for future in batch if not future.done()] for batch in self._older)
+        self._older.append([future for future in self._youngest if not future.done()])
+        self._youngest = []
+        if expired:
+            problem = f"no acknowledgement within {self._timeout_seconds:g} seconds"
+            for future in expired:
+                future.set_exception(AppendTimeout(problem))
+            self._on_timeout(problem)

@@ -1,0 +1,53 @@
+"""How we set up a Kafka consumer, and how one finds the record that stops another."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from kafka import KafkaConsumer, TopicPartition
+
+from ingest.event_log.base import Partition, UnreadableRecord
+from ingest.event_log.kafka_cluster import connect
+from ingest.settings import Settings
+
+REQUEST_SECONDS: Final = 10.0
+"""Longest wait for an answer of the cluster."""
+
+
+def consumer(settings: Settings, group_id: str | None = None) -> KafkaConsumer:
+    """A connected consumer without a subscription; raises KafkaError."""
+    return connect(
+        KafkaConsumer,
+        settings,
+        group_id=group_id,
+        client_id="asleep-lander",
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        allow_auto_create_topics=False,
+        # A topic created after we subscribed is found when the metadata is next refreshed.
+        metadata_max_age_ms=5_000,
+        session_timeout_ms=10_000,
+        heartbeat_interval_ms=1_000,
+        request_timeout_ms=int(REQUEST_SECONDS * 1000),
+        metrics_enabled=False,
+    )
+
+
+def find_unreadable(settings: Settings, positions: Mapping[Partition, int]) -> UnreadableRecord | None:
+    """Read each partition alone, from its position on, and say which one fails: the consumer of all can not.
+
+    Each position must have a record behind it. Raises KafkaError when the cluster fails.
+    """
+    for partition, position in positions.items():
+        there = TopicPartition(*partition)
+        alone = consumer(settings)
+        try:
+            alone.assign([there])
+            alone.seek(there, position)
+            alone.poll(timeout_ms=int(REQUEST_SECONDS * 1000), max_records=1)
+        except Exception as error:  # noqa: BLE001  a broken record breaks decoding in any way it likes
+            return UnreadableRecord(partition, position, error)
+        finally:
+            alone.close(autocommit=False)
+    return None

@@ -1,0 +1,152 @@
+"""Writing to Kafka: a producer called from the event loop, and a thread that keeps it connected."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from collections import deque
+from functools import partial
+from typing import Any, Final
+
+from kafka import KafkaProducer
+from kafka.errors import IllegalStateError, KafkaError, RetriableError
+
+from ingest.event_log.appends import Append, Appends
+from ingest.event_log.base import AppendFailed, AppendTimeout, EventLogError, Position
+from ingest.event_log.kafka_cluster import CONNECT_SECONDS, ensure_topics, servers
+from ingest.event_log.kafka_producer import connected_producer, retire
+from ingest.records import Headers
+from ingest.settings import Settings
+
+_log = logging.getLogger(__name__)
+
+_RETRY_SECONDS: Final = 0.5
+_LOOK_SECONDS: Final = 0.1
+
+_Record = tuple[Append, str, bytes | None, bytes, Headers]
+"""An append: its future, topic, key, value, headers."""
+
+
+class KafkaWriter:
+    """Appends to Kafka, acknowledged by every replica in sync.
+
+    `KafkaProducer.send` runs on the event loop: with max_block_ms=0 it fails where it would wait. What has to
+    wait (connecting, creating topics, closing) runs in a thread, which also replaces a producer that
+    acknowledges nothing any more: after some faults of the cluster kafka-python's never recovers.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._name = f"Kafka at {','.join(servers(settings))}"
+        self._problem: str | None = f"{self._name}: connecting"
+        self._troubled_since: float | None = None
+        self._appends = Appends(settings.append_timeout_seconds, self._timed_out)
+        self._producer: KafkaProducer | None = None
+        self._waiting: deque[_Record] = deque()
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._keep_connected, name="event-log-writer", daemon=True)
+
+    def start(self) -> None:
+        """Connect in the background, and create absent topics, however long that takes."""
+        self._loop = asyncio.get_running_loop()
+        self._appends.start()
+        self._thread.start()
+
+    def append(
+        self, topic: str, key: bytes | None, value: bytes, headers: Headers
+    ) -> asyncio.Future[Position]:
+        """Append one record; see EventLogWriter. Without a connection it waits for one until it times out."""
+        record = (self._appends.new(), topic, key, value, headers)
+        producer = self._producer
+        if producer is not None:
+            self._send(producer, record)
+        else:
+            while self._waiting and self._waiting[0][0].done():
+                self._waiting.popleft()
+            self._waiting.append(record)
+        return record[0]
+
+    def problem(self) -> str | None:
+        """Why appends would fail now, in words, or None while the log is well."""
+        return self._problem
+
+    async def close(self) -> None:
+        """Wait for the appends in flight, then disconnect."""
+        await self._appends.close()
+        self._closing.set()
+        await asyncio.to_thread(self._thread.join, 2 * CONNECT_SECONDS)
+        self._problem = f"{self._name}: the writer has ended"
+
+    def _send(self, producer: KafkaProducer, record: _Record) -> None:
+        future, topic, key, value, headers = record
+        if future.done():
+            return
+        try:
+            sent = producer.send(topic, value, key, headers)
+        except (KafkaError, ValueError) as error:
+            self._fail(future, AppendFailed, error)
+            return
+        sent.add_callback(partial(self._acknowledged, future))
+        sent.add_errback(partial(self._refused, future))
+
+    def _acknowledged(self, future: Append, record: Any) -> None:
+        if self._problem is not None:
+            self._problem = self._troubled_since = None
+        self._appends.settle(((future, Position(record.topic, record.partition, record.offset)),))
+
+    def _refused(self, future: Append, error: Exception) -> None:
+        # What can be tried again was tried until its time was up; an illegal state is a producer we gave up.
+        out_of_time = isinstance(error, (RetriableError, IllegalStateError))
+        self._fail(future, AppendTimeout if out_of_time else AppendFailed, error)
+
+    def _fail(self, future: Append, failure: type[AppendFailed], error: Exception) -> None:
+        text = f"{type(error).__name__}: {error}"
+        self._trouble(text)
+        self._appends.settle(((future, failure(f"{self._name}: {text}")),))
+
+    def _timed_out(self, text: str) -> None:
+        # Whatever went wrong before says more than that the time was up.
+        if self._problem is None:
+            self._trouble(text)
+
+    def _trouble(self, text: str) -> None:
+        if self._troubled_since is None:
+            self._troubled_since = time.monotonic()
+        self._problem = f"{self._name}: {text}"
+
+    def _keep_connected(self) -> None:
+        while not self._closing.is_set():
+            producer = self._connect()
+            if producer is None:
+                self._closing.wait(_RETRY_SECONDS)
+                continue
+            self._problem = self._troubled_since = None
+            self._loop.call_soon_threadsafe(self._use, producer)
+            self._watch()
+            if not self._closing.is_set():
+                self._loop.call_soon_threadsafe(self._use, None)
+            retire(producer)
+
+    def _connect(self) -> KafkaProducer | None:
+        try:
+            ensure_topics(self._settings)
+            return connected_producer(self._settings, self._closing)
+        except (KafkaError, EventLogError, OSError) as error:
+            self._trouble(f"connecting: {type(error).__name__}: {error}")
+            _log.warning("no connection to the event log: %s", self._problem)
+            return None
+
+    def _use(self, producer: KafkaProducer | None) -> None:
+        self._producer = producer
+        while producer is not None and self._waiting:
+            self._send(producer, self._waiting.popleft())
+
+    def _watch(self) -> None:
+        """Return once nothing was acknowledged for an append time-out after a failure, or at the end."""
+        while not self._closing.wait(_LOOK_SECONDS):
+            since = self._troubled_since
+            if since is not None and time.monotonic() - since > self._settings.append_timeout_seconds:
+                _log.warning("the event log acknowledges nothing, connecting anew: %s", self._problem)
+                return
