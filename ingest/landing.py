@@ -1,0 +1,226 @@
+"""One membership in the group of landers: from assignment, through batches and files, to the commit."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Final
+
+from ingest.batches import Batch, Close, Limits
+from ingest.durable_files import FileOperations
+from ingest.event_log.base import (
+    EventLogError,
+    EventLogReader,
+    LogRecord,
+    LogUnavailable,
+    Partition,
+    Rebalanced,
+    UnreadableRecord,
+)
+from ingest.land_report import LandReport
+from ingest.positions import Positions
+from ingest.raw_files import AlreadyLanded, RawFiles
+from ingest.settings import Settings
+from ingest.telemetry import log_event
+
+_POLL_SECONDS: Final = 0.5
+_POLL_RECORDS: Final = 5_000
+_FILES_IN_MEMORY: Final = 4  # beyond this many full files' worth of records, the largest batch is closed
+
+_logger = logging.getLogger(__name__)
+
+Connect = Callable[[Rebalanced, Rebalanced], EventLogReader]
+"""Opens a reader that calls these two back: partitions assigned, partitions revoked."""
+
+
+class Landing:
+    """Lands `topics` from connecting to the log until the first failure, or until it is closed.
+
+    What it holds in memory is also in the log: after a failure the next one begins where the files end.
+    `progressed_at` is when `has_reached` last saw progress, by the monotonic clock.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        topics: Collection[str],
+        connect: Connect,
+        files: FileOperations,
+        report: LandReport,
+    ) -> None:
+        self.progressed_at = time.monotonic()
+        self._topics = topics
+        self._max_age_seconds = settings.land_max_age_seconds
+        self._limits = Limits(settings.land_max_rows, settings.land_max_bytes)
+        self._most_bytes = _FILES_IN_MEMORY * settings.land_max_bytes
+        self._report = report
+        self._batches: dict[Partition, Batch] = {}
+        self._unpositioned: set[Partition] = set()
+        self._uncommitted: dict[Partition, int] = {}
+        self._reached: dict[Partition, int] = {}
+        self._reader = connect(self._assigned, self._revoked)
+        self._raw = RawFiles(settings.raw_dir, self._reader.log_id, files)
+        self._positions = Positions(self._raw, self._reader)
+
+    def close(self) -> None:
+        """Leave the group; what is not landed is forgotten, to be read again."""
+        self._reader.close()
+
+    def sweep(self) -> None:
+        """Remove what dead landers left unfinished."""
+        for path in self._raw.sweep(self._topics):
+            log_event(_logger, logging.INFO, "removed an unfinished file", path=path)
+
+    def ends(self) -> dict[Partition, int]:
+        """One past the newest offset that the log holds now, per partition; raises LogRecreated."""
+        return self._positions.ends(self._topics)
+
+    def has_reached(self, ends: Mapping[Partition, int]) -> bool:
+        """Whether all before these offsets is read, or landed by others."""
+        reached = {
+            source: batch.next_offset
+            if (batch := self._batches.get(source)) is not None
+            else self._raw.next_offset(source)
+            for source in ends
+        }
+        if reached != self._reached:
+            self._reached = reached
+            self.progressed_at = time.monotonic()
+        return all(reached[source] >= end for source, end in ends.items())
+
+    def turn(self) -> None:
+        """Poll once, and land what is due; raises LogUnavailable, LogRecreated, OSError."""
+        try:
+            polled = self._reader.poll(self._patience(), _POLL_RECORDS)
+            broken = None
+        except UnreadableRecord as error:
+            polled, broken = {}, error
+        except LogUnavailable:
+            self._land_batches(Close.LOG_UNAVAILABLE)
+            raise
+        begun = self._begin_unpositioned()
+        for source, records in polled.items():
+            if source in self._batches and source not in begun:
+                self._take(source, records)
+                self._bound_memory()
+        if broken is not None and broken.partition in self._batches and broken.partition not in begun:
+            self._take_unreadable(broken)
+        self._land_batches(Close.AGE, opened_before=time.monotonic() - self._max_age_seconds)
+        self._commit()
+
+    def land_all(self) -> None:
+        """Land and commit what was read."""
+        self._land_batches(Close.END)
+        self._commit()
+
+    def _assigned(self, partitions: Collection[Partition]) -> None:
+        # Nothing may wait inside a rebalance: a partition is given its position once poll has returned.
+        self._unpositioned.update(Partition(*partition) for partition in partitions)
+
+    def _revoked(self, partitions: Collection[Partition]) -> None:
+        # The next owner may have begun already: to land now would be a race for the same offsets, whereas
+        # to drop the records costs one more read of them.
+        for partition in partitions:
+            source = Partition(*partition)
+            self._unpositioned.discard(source)
+            self._batches.pop(source, None)
+            self._uncommitted.pop(source, None)
+
+    def _begin_unpositioned(self) -> Collection[Partition]:
+        """Begin newly assigned partitions where their files end; what was polled of them before is void."""
+        sources, self._unpositioned = self._unpositioned, set()
+        if sources:
+            for source, offset in self._positions.begin(sources).items():
+                self._begin(source, offset)
+        return sources
+
+    def _begin(self, source: Partition, offset: int) -> None:
+        self._batches[source] = Batch(self._raw.log_id, source, offset, self._limits)
+
+    def _take(self, source: Partition, records: Sequence[LogRecord]) -> None:
+        at = 0
+        goes_on = True
+        while goes_on and at < len(records):
+            batch = self._batches[source]
+            at, full = batch.take(records, at)
+            if full is not None:
+                goes_on = self._land(batch, full)
+            elif at < len(records) and records[at].offset > batch.next_offset:
+                goes_on = self._cross(batch, records[at].offset)
+
+    def _cross(self, batch: Batch, found: int) -> bool:
+        """Get over a hole before the offset `found`; whether to go on with the records at hand."""
+        hole = self._positions.judge(batch.source, batch.next_offset, found)
+        if hole is None:
+            return False
+        if not hole.lost:
+            batch.skip_to(hole.end)
+            return True
+        if not self._land(batch, Close.GAP):
+            return False
+        self._positions.record_gap(batch.source, self._batches[batch.source].first_offset, hole.end)
+        self._begin(batch.source, hole.end)
+        return True
+
+    def _take_unreadable(self, broken: UnreadableRecord) -> None:
+        """Let a row that holds nothing but the fault stand for the record, and read on behind it."""
+        batch = self._batches[broken.partition]
+        if broken.offset >= batch.next_offset:
+            log_event(_logger, logging.ERROR, "landed a row without its record", error=str(broken))
+            full = batch.take_unreadable(broken.offset, str(broken))
+            if full is not None and not self._land(batch, full):
+                return
+        self._reader.seek(broken.partition, self._batches[broken.partition].next_offset)
+
+    def _land_batches(self, why: Close, opened_before: float = float("inf")) -> None:
+        for batch in list(self._batches.values()):
+            if batch.opened_at <= opened_before:
+                self._land(batch, why)
+
+    def _land(self, batch: Batch, why: Close) -> bool:
+        """Land the batch, if it has rows, and begin the next; False where another lander came first."""
+        if not batch.rows:
+            return True
+        started = time.monotonic()
+        try:
+            landed, size_bytes = self._raw.land(batch)
+        except AlreadyLanded as error:
+            log_event(_logger, logging.WARNING, "another lander came first", error=str(error))
+            del self._batches[batch.source]
+            self._unpositioned.add(batch.source)
+            return False
+        self._begin(batch.source, batch.next_offset)
+        self._uncommitted[batch.source] = batch.next_offset
+        self._report.add(landed, batch.rows, size_bytes)
+        log_event(
+            _logger,
+            logging.INFO,
+            "landed a file",
+            range=landed.label,
+            rows=batch.rows,
+            bytes=size_bytes,
+            seconds=round(time.monotonic() - started, 3),
+            because=why,
+        )
+        return True
+
+    def _bound_memory(self) -> None:
+        while sum(batch.memory_bytes for batch in self._batches.values()) > self._most_bytes:
+            self._land(max(self._batches.values(), key=lambda batch: batch.memory_bytes), Close.MEMORY)
+
+    def _commit(self) -> None:
+        """Tell the group; that it does not hear it changes nothing, for the files tell where to go on."""
+        committed, self._uncommitted = self._uncommitted, {}
+        if committed:
+            try:
+                self._reader.commit(committed)
+            except EventLogError as error:
+                log_event(_logger, logging.WARNING, "landed, but not committed", error=repr(error))
+
+    def _patience(self) -> float:
+        """Seconds until a file gets too old, but no longer than it may take to notice a stop."""
+        opened = min(
+            (batch.opened_at for batch in self._batches.values() if batch.rows), default=float("inf")
+        )
+        return max(0.0, min(opened + self._max_age_seconds - time.monotonic(), _POLL_SECONDS))

@@ -1,0 +1,102 @@
+"""Where to begin in a partition, and how to go on at a hole: after the files, losing nothing unnoticed."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection
+from typing import Final, NamedTuple
+
+from ingest.event_log.base import EventLogError, EventLogReader, Partition
+from ingest.parquet_files import offsets_label
+from ingest.raw_files import RawFiles
+from ingest.telemetry import log_event
+
+_logger: Final = logging.getLogger(__name__)
+
+
+class LogRecreated(EventLogError):
+    """The log ends before what was landed of it: its offsets mean other records now."""
+
+
+class Hole(NamedTuple):
+    """Offsets that the log does not give, up to `end`: `lost`, or never there."""
+
+    end: int
+    lost: bool
+
+
+class Positions:
+    """Positions a reader by the landed files of its log."""
+
+    def __init__(self, raw: RawFiles, reader: EventLogReader) -> None:
+        self._raw = raw
+        self._reader = reader
+        self._doubted: dict[Partition, int] = {}
+
+    def ends(self, topics: Collection[str]) -> dict[Partition, int]:
+        """One past the newest offset that the log holds now, per partition; raises LogRecreated."""
+        wanted = {source: self._raw.next_offset(source) for source in self._reader.partitions(topics)}
+        end = self._reader.end_offsets(wanted)
+        for source, offset in wanted.items():
+            self._refuse_log_made_anew(source, offset, end[source])
+        return end
+
+    def begin(self, sources: Collection[Partition]) -> dict[Partition, int]:
+        """Let assigned partitions be read from the end of their files on: the first offset of each.
+
+        What the log has dropped since is recorded as a gap. Raises LogRecreated.
+        """
+        wanted = {source: self._raw.resume(source) for source in sources}
+        first, end = self._reader.first_offsets(sources), self._reader.end_offsets(sources)
+        for source, offset in wanted.items():
+            self._refuse_log_made_anew(source, offset, end[source])
+            if first[source] > offset:
+                self.record_gap(source, offset, first[source])
+                wanted[source] = first[source]
+            self._reader.seek(source, wanted[source])
+            log_event(
+                _logger,
+                logging.INFO,
+                "reading a partition",
+                topic=source.topic,
+                partition=source.partition,
+                from_offset=wanted[source],
+            )
+        return wanted
+
+    def judge(self, source: Partition, wanted: int, found: int) -> Hole | None:
+        """Judge a hole between the offset wanted and the one found; None where the reader was sent back.
+
+        What is below the log's first offset was lost. Elsewhere the log may have no records, as at markers of
+        transactions or after compaction; that is believed once a second read says the same.
+        """
+        first = self._reader.first_offsets([source])[source]
+        if first > wanted:
+            return Hole(min(first, found), lost=True)
+        if self._doubted.get(source) != wanted:
+            self._doubted[source] = wanted
+            self._reader.seek(source, wanted)
+            return None
+        nothing_at = offsets_label(source, wanted, found - 1)
+        log_event(_logger, logging.WARNING, "the log has no records here", range=nothing_at)
+        return Hole(found, lost=False)
+
+    def record_gap(self, source: Partition, begin: int, end: int) -> None:
+        """Write down, and say aloud, that the offsets from `begin` to before `end` are lost."""
+        gap = self._raw.record_gap(source, begin, end - 1)
+        log_event(
+            _logger,
+            logging.ERROR,
+            "LOST: the log dropped these offsets before they were landed; let it keep records for longer",
+            range=gap.label,
+            recorded_in=gap.path_in(self._raw.raw_dir),
+        )
+
+    def _refuse_log_made_anew(self, source: Partition, wanted: int, end: int) -> None:
+        if end < wanted:
+            raise LogRecreated(
+                f"{source.topic}[{source.partition}] ends at offset {end}, but all before {wanted} was landed"
+                f" of log {self._raw.log_id}: the log was made anew under the same id, or an old copy was put"
+                f" back. Bring the newer log back, or move the folders log={self._raw.log_id} out of"
+                f" {self._raw.raw_dir} to land this log from its beginning"
+            )
