@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, Final, NamedTuple
 
 import orjson
@@ -23,13 +24,18 @@ class Envelope(NamedTuple):
 def read_envelope(body: bytes) -> Envelope | Reason:
     """Parse a body in any of the vendor's dialects, or tell why it is not a JSON object.
 
-    What the object holds is never a reason for refusal. JSON is what orjson takes: RFC 8259 without a
-    byte order mark, lone surrogates, numbers beyond a double, or more than 1024 levels of nesting.
+    What the object holds is never a reason for refusal. JSON is that of RFC 8259, without a byte order mark
+    and with at most about 1,000 levels of nesting.
     """
     try:
         message = orjson.loads(body)
     except orjson.JSONDecodeError:
-        return Reason.BODY_NOT_JSON if _is_utf8(body) else Reason.BODY_NOT_UTF8
+        if not _is_utf8(body):
+            return Reason.BODY_NOT_UTF8
+        try:
+            message = _patient_loads(body)
+        except (ValueError, RecursionError):
+            return Reason.BODY_NOT_JSON
     if not isinstance(message, dict):
         return Reason.BODY_NOT_AN_OBJECT
     data = _object(message, "data")
@@ -52,6 +58,15 @@ def read_envelope(body: bytes) -> Envelope | Reason:
     )
 
 
+def _patient_loads(body: bytes) -> object:
+    """Parse what orjson refuses and RFC 8259 allows: lone surrogates, and numbers beyond a double."""
+
+    def refuse(constant: str) -> object:
+        raise ValueError(f"{constant} is no JSON")
+
+    return json.loads(body.decode(), parse_constant=refuse, parse_int=str, parse_float=str)
+
+
 def _object(parent: dict[str, Any], name: str) -> dict[str, Any]:
     value = parent.get(name)
     return value if isinstance(value, dict) else {}
@@ -59,7 +74,13 @@ def _object(parent: dict[str, Any], name: str) -> dict[str, Any]:
 
 def _identifier(parent: dict[str, Any], name: str) -> str:
     value = parent.get(name)
-    return value if isinstance(value, str) and len(value) <= MAX_IDENTIFIER_CHARACTERS else ""
+    if not isinstance(value, str) or len(value) > MAX_IDENTIFIER_CHARACTERS:
+        return ""
+    try:
+        value.encode()
+    except UnicodeEncodeError:  # a lone surrogate: no UTF-8 can carry it
+        return ""
+    return value
 
 
 def _is_utf8(body: bytes) -> bool:

@@ -23,7 +23,7 @@ def health_routes(writer: EventLogWriter) -> APIRouter:
         responses={503: {"description": "Not ready; `problems` names the part and says why."}},
     )
     async def readyz() -> JSONResponse:
-        """200 while the event log takes records; 503 before it has proven so, and while it is away."""
+        """200 while the event log can be reached; 503 before that, and after an append that failed."""
         problem = writer.problem()
         if problem is None:
             return JSONResponse({"status": "ready"})

@@ -44,7 +44,8 @@ def land(
 
     Once: land what the log holds now, then return; raises LogUnavailable or OSError where that can not be
     done. Otherwise both are logged and tried again. Either way raises LogRecreated, after which only
-    somebody who knows what happened to the log can go on. What was read is landed before this returns.
+    somebody who knows what happened to the log can go on. What was read is landed before this returns, but
+    for what the disk refuses: that is still in the log.
     """
     stop = stop or threading.Event()
     connect = connect or partial(open_reader, settings, TOPICS, GROUP)
@@ -56,7 +57,8 @@ def land(
             landed_before = report.files
             try:
                 files.make_folder(settings.raw_dir)
-                _heartbeat(settings).touch()
+                if not failures:
+                    _heartbeat(settings).touch()
                 with closing(Landing(settings, TOPICS, connect, files, report)) as landing:
                     _land_until(stop, landing, _heartbeat(settings), once=once)
             except (LogUnavailable, OSError) as error:
@@ -76,7 +78,7 @@ def land(
 def lander_is_alive(settings: Settings, max_age_seconds: float) -> bool:
     """Whether a lander has given a sign of life at most so many seconds ago.
 
-    It gives one every few seconds, and one each time it tries again, at most 15 s apart.
+    It gives one every few seconds while it can read the log and write files.
     """
     try:
         beat = _heartbeat(settings).stat().st_mtime
@@ -92,10 +94,10 @@ def _land_until(stop: threading.Event, landing: Landing, heartbeat: Path, *, onc
     targets = landing.ends() if once else None
     while not stop.is_set() and not (targets is not None and landing.has_reached(targets)):
         now = time.monotonic()
+        landing.turn()
         if now - beaten_at >= _BEAT_SECONDS:
             heartbeat.touch()
             beaten_at = now
-        landing.turn()
         if once and now - landing.progressed_at > _LONGEST_SILENCE_SECONDS:
             raise LogUnavailable(
                 f"no record came for {_LONGEST_SILENCE_SECONDS:.0f} s, though the log has some that are not"

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+_LOG_URL = re.compile(r"sqlite:///.*[^/]|kafka://[^/@\s,]+(,[^/@\s,]+)*")
 
 
 class Settings(BaseSettings):
@@ -87,14 +89,9 @@ class Settings(BaseSettings):
     @field_validator("event_log_url")
     @classmethod
     def _known_scheme(cls, value: str) -> str:
-        if not value:
-            return value
-        url = urlsplit(value)
-        if url.scheme == "sqlite" and url.path.strip("/"):
-            return value
-        if url.scheme == "kafka" and url.netloc:
-            return value
-        raise ValueError("must look like sqlite:///FILE or kafka://HOST:PORT[,HOST:PORT]")
+        if value and not _LOG_URL.fullmatch(value):
+            raise ValueError("must look like sqlite:///FILE or kafka://HOST:PORT[,HOST:PORT], no password")
+        return value
 
     @model_validator(mode="after")
     def _replicas_in_order(self) -> Settings:

@@ -20,6 +20,7 @@ from ingest.telemetry import log_event
 WEBHOOK_PATHS: Final = ("/webhook", "/asleep-webhook")
 RETRY_AFTER_SECONDS: Final = 5
 LINGER_SECONDS: Final = 2.0
+MAX_HEADER_BYTES: Final = 1024
 
 REFUSALS: Final[dict[Reason, tuple[HTTPStatus, str]]] = {
     Reason.MISSING_API_KEY: (HTTPStatus.UNAUTHORIZED, "Send your API key in the x-api-key header."),
@@ -75,8 +76,8 @@ class Call:
             path=scope["path"],
             remote_address=client[0] if client else None,
             api_key=headers.get(b"x-api-key"),
-            user_id=headers.get(b"x-user-id"),
-            content_type=headers.get(b"content-type"),
+            user_id=_short(headers.get(b"x-user-id")),
+            content_type=_short(headers.get(b"content-type")),
             content_length=declared_length(headers.get(b"content-length")),
         )
 
@@ -199,6 +200,11 @@ class Webhook:
         )
         body = _error_body(call, Reason.LOG_UNAVAILABLE, LOG_UNAVAILABLE_MESSAGE)
         await _send(send, HTTPStatus.SERVICE_UNAVAILABLE, body, [_RETRY_AFTER])
+
+
+def _short(value: bytes | None) -> bytes | None:
+    """A header as it came, or None for one too long to name anything: strangers must not fill the log."""
+    return None if value is None or len(value) > MAX_HEADER_BYTES else value
 
 
 def _refusal(call: Call, reason: Reason) -> tuple[HTTPStatus, bytes]:

@@ -6,10 +6,19 @@ from collections.abc import Mapping
 from typing import Final
 
 from kafka import KafkaConsumer, TopicPartition
+from kafka.errors import (
+    CorruptRecordError,
+    KafkaError,
+    UnsupportedCodecError,
+    UnsupportedCompressionTypeError,
+)
 
 from ingest.event_log.base import Partition, UnreadableRecord
 from ingest.event_log.kafka_cluster import connect
 from ingest.settings import Settings
+
+_FAULTS_OF_A_RECORD: Final = (CorruptRecordError, UnsupportedCodecError, UnsupportedCompressionTypeError)
+"""What the client itself says of a record that can not be read; its other errors are the cluster's."""
 
 REQUEST_SECONDS: Final = 10.0
 """Longest wait for an answer of the cluster."""
@@ -46,8 +55,12 @@ def find_unreadable(settings: Settings, positions: Mapping[Partition, int]) -> U
             alone.assign([there])
             alone.seek(there, position)
             alone.poll(timeout_ms=int(REQUEST_SECONDS * 1000), max_records=1)
-        except Exception as error:  # noqa: BLE001  a broken record breaks decoding in any way it likes
-            return UnreadableRecord(partition, position, error)
+        except Exception as error:
+            is_kafkas = isinstance(error, KafkaError) and not isinstance(error, _FAULTS_OF_A_RECORD)
+            # A broken record breaks decoding in any way it likes; the rest is of the cluster or the machine.
+            if not is_kafkas and not isinstance(error, (OSError, MemoryError)):
+                return UnreadableRecord(partition, position, error)
+            raise
         finally:
             alone.close(autocommit=False)
     return None

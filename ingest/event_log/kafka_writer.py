@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any, Final
 
 from kafka import KafkaProducer
-from kafka.errors import IllegalStateError, KafkaError, RetriableError
+from kafka.errors import IllegalStateError, KafkaError, MessageSizeTooLargeError, RetriableError
 
 from ingest.event_log.appends import Append, Appends
 from ingest.event_log.base import AppendFailed, AppendTimeout, EventLogError, Position
@@ -85,7 +85,11 @@ class KafkaWriter:
             return
         try:
             sent = producer.send(topic, value, key, headers)
-        except (KafkaError, ValueError) as error:
+        except (MessageSizeTooLargeError, ValueError) as error:
+            # The fault of this record alone: the log is as well as before.
+            self._appends.settle(((future, AppendFailed(f"{self._name}: {error}")),))
+            return
+        except KafkaError as error:
             self._fail(future, AppendFailed, error)
             return
         sent.add_callback(partial(self._acknowledged, future))
@@ -117,17 +121,26 @@ class KafkaWriter:
         self._problem = f"{self._name}: {text}"
 
     def _keep_connected(self) -> None:
-        while not self._closing.is_set():
-            producer = self._connect()
-            if producer is None:
-                self._closing.wait(_RETRY_SECONDS)
-                continue
-            self._problem = self._troubled_since = None
-            self._loop.call_soon_threadsafe(self._use, producer)
-            self._watch()
+        try:
+            while not self._closing.is_set():
+                producer = self._connect()
+                if producer is None:
+                    self._closing.wait(_RETRY_SECONDS)
+                else:
+                    self._serve(producer)
+        finally:
             if not self._closing.is_set():
-                self._loop.call_soon_threadsafe(self._use, None)
-            retire(producer)
+                self._trouble("the writer has ended by a fault of ours; restart the receiver")
+                _log.critical("%s", self._problem)
+
+    def _serve(self, producer: KafkaProducer) -> None:
+        """Append through this producer until it is of no more use."""
+        self._problem = self._troubled_since = None
+        self._loop.call_soon_threadsafe(self._use, producer)
+        self._watch()
+        if not self._closing.is_set():
+            self._loop.call_soon_threadsafe(self._use, None)
+        retire(producer)
 
     def _connect(self) -> KafkaProducer | None:
         try:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import struct
 import uuid
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Final
 
+from ingest.durable_files import FileOperations
 from ingest.event_log.base import LogUnavailable
 from ingest.records import Headers
 
@@ -43,6 +43,15 @@ def path_of(url: str) -> Path:
     return Path(url.removeprefix("sqlite:///"))
 
 
+def identity(path: Path) -> tuple[int, int] | None:
+    """What the path names on disk now, or None when it names nothing."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_dev, status.st_ino
+
+
 def open_file(path: Path, patience_seconds: float) -> sqlite3.Connection:
     """Open the log, and make it with its folder where there is none.
 
@@ -64,7 +73,8 @@ def open_file(path: Path, patience_seconds: float) -> sqlite3.Connection:
 
 def _make(path: Path) -> None:
     """Make the log under another name and link it to its own: others see all of it or nothing."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    files = FileOperations()
+    files.make_folder(path.parent)
     draft = path.with_name(f"{path.name}.{uuid.uuid4().hex}.new")
     try:
         with closing(sqlite3.connect(draft, isolation_level=None)) as database:
@@ -75,17 +85,11 @@ def _make(path: Path) -> None:
             database.execute("INSERT INTO log VALUES (1, ?, 0)", (uuid.uuid4().hex,))
             database.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
             database.execute(f"PRAGMA user_version = {_VERSION}")
-        try:
+        with suppress(FileExistsError):  # somebody else was first
             path.hardlink_to(draft)
-        except FileExistsError:
-            return
     finally:
         draft.unlink(missing_ok=True)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    files.sync_folder(path.parent)
 
 
 def _check(database: sqlite3.Connection, path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from urllib.parse import quote
 
 from ingest.event_log.base import LogUnavailable, Partition, Rebalanced
-from ingest.event_log.sqlite_file import SPAN, decode_headers, is_busy, open_file, path_of
+from ingest.event_log.sqlite_file import SPAN, decode_headers, identity, is_busy, open_file, path_of
 from ingest.records import Headers
 from ingest.settings import Settings
 
@@ -21,7 +21,7 @@ _LOOK_SECONDS: Final = 0.02
 """How often an idle reader looks for new records."""
 
 _POLL_BYTES: Final = 16 * 1024 * 1024
-"""Bodies that one poll reads of a topic, but for the last one: memory has a bound whatever their size."""
+"""Bytes that one poll reads of a topic, but for its last record: memory has a bound whatever their size."""
 
 
 class SqliteRecord(NamedTuple):
@@ -59,6 +59,7 @@ class SqliteReader:
         self._membership: sqlite3.Connection | None = None
         with self._unavailable():
             self._database = open_file(self._path, _PATIENCE_SECONDS)
+            self._identity = identity(self._path)
             (self._log_id,) = self._database.execute("SELECT id FROM log").fetchone()
 
     @property
@@ -71,6 +72,10 @@ class SqliteReader:
         """The next records, waited for at most `timeout_seconds`; see EventLogReader."""
         deadline = time.monotonic() + timeout_seconds
         while True:
+            if identity(self._path) != self._identity:
+                raise LogUnavailable(
+                    f"the embedded log {self._path} was removed or replaced while it was read"
+                )
             if self._membership is None:
                 self._join()
             with self._unavailable():
@@ -179,7 +184,7 @@ class SqliteReader:
                 records.append(
                     SqliteRecord(partition.topic, 0, row_id - base, timestamp, key, value, decoded)
                 )
-                room -= len(value)
+                room -= len(value) + len(headers)
                 if room <= 0:
                     break
         return records

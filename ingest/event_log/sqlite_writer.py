@@ -14,7 +14,7 @@ from typing import Final
 
 from ingest.event_log.appends import Append, Appends, Outcome
 from ingest.event_log.base import AppendFailed, AppendTimeout, LogUnavailable, Position
-from ingest.event_log.sqlite_file import SPAN, encode_headers, is_busy, open_file, path_of
+from ingest.event_log.sqlite_file import SPAN, encode_headers, identity, is_busy, open_file, path_of
 from ingest.records import Headers, Topic
 from ingest.settings import Settings
 
@@ -113,13 +113,13 @@ class SqliteWriter:
         self._appends.settle(outcomes)
 
     def _open(self) -> sqlite3.Connection:
-        if self._identity is not None and _identity(self._path) != self._identity:
+        if self._identity is not None and identity(self._path) != self._identity:
             raise LogUnavailable(
                 "the file was removed or replaced while in use; restart whatever writes to it"
             )
         if self._database is None:
             self._database = open_file(self._path, self._patience_seconds)
-            self._identity = _identity(self._path)
+            self._identity = identity(self._path)
             for topic in Topic:
                 _counter(self._database, topic)
         return self._database
@@ -162,15 +162,6 @@ def _counter(database: sqlite3.Connection, topic: str) -> tuple[int, int]:
         "SELECT id, next_offset FROM topics WHERE name = ?", (topic,)
     ).fetchone()
     return found
-
-
-def _identity(path: Path) -> tuple[int, int] | None:
-    """What the path names on disk now, or None when it names nothing."""
-    try:
-        status = path.stat()
-    except FileNotFoundError:
-        return None
-    return status.st_dev, status.st_ino
 
 
 def _failure(error: Exception, path: Path) -> AppendFailed:

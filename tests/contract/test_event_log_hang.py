@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ingest.event_log import open_writer
-from ingest.event_log.base import AppendTimeout
+from ingest.event_log.base import AppendFailed, AppendTimeout
 from ingest.event_log.sqlite_file import path_of
 from ingest.records import Topic
 from ingest.settings import Settings
@@ -80,7 +80,10 @@ def test_an_append_times_out_and_the_event_loop_goes_on_turning(log: Log) -> Non
                     outcomes = await asyncio.gather(
                         *[writer.append(Topic.EVENTS, *RECORD) for _ in range(500)], return_exceptions=True
                     )
-                    assert {type(outcome) for outcome in outcomes} == {AppendTimeout}
+                    kinds = {type(outcome) for outcome in outcomes}
+                    # What a producer holds when it is given up fails at once, a little before its time is up.
+                    assert AppendTimeout in kinds
+                    assert kinds <= {AppendTimeout, AppendFailed}
                 assert writer.problem() is not None
             turning.cancel()
 
