@@ -1,0 +1,1 @@
+"""Makes webhook calls and sends them: simulated nights, the dialects, disorder, HTTP."""

@@ -1,0 +1,89 @@
+"""What a build reads: the landed files that are not in the warehouse yet, and the users file."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
+import duckdb
+
+from ingest.parquet_files import LandedFile, landed_files, write_empty
+from ingest.records import Topic
+from ingest.settings import Settings
+from pipelines.database import BuildError
+from pipelines.statements import statement
+
+
+def new_files(settings: Settings, connection: duckdb.DuckDBPyConnection) -> list[LandedFile]:
+    """The landed files of all topics that no build has loaded."""
+    loaded = {name for (name,) in connection.execute("select raw_file from loaded_files").fetchall()}
+    landed = [file for topic in Topic for file in landed_files(settings.raw_dir, topic)]
+    return [file for file in landed if _raw_name(settings, file) not in loaded]
+
+
+def remember(
+    settings: Settings, connection: duckdb.DuckDBPyConnection, files: Sequence[LandedFile], build_id: int
+) -> None:
+    """Write down that this build has loaded these files; they are then what new_files holds."""
+    if not files:
+        return
+    names = [_raw_name(settings, file) for file in files]
+    ranges = [
+        (file.topic, file.log_id, file.partition, file.first_offset, file.last_offset) for file in files
+    ]
+    connection.executemany(
+        statement("remember_file"),
+        [(name, *held, build_id) for name, held in zip(names, ranges, strict=True)],
+    )
+    connection.executemany(statement("remember_new_file"), [(name,) for name in names])
+
+
+def source_parameters(settings: Settings, files: Sequence[LandedFile]) -> dict[str, object]:
+    """The parameters of the staging models: which files they read.
+
+    Each list starts with a file without rows, so that none is ever empty. Raises BuildError for a users file
+    of which no rows can be made.
+    """
+    scratch = settings.warehouse_dir / "empty"
+    scratch.mkdir(exist_ok=True)
+    no_events, no_users = scratch / "events.parquet", scratch / "users.csv"
+    write_empty(no_events)
+    no_users.write_text("user_id,birth_year,gender,timezone,signup_date\n", encoding="utf-8")
+    users_files = [str(no_users)]
+    if settings.users_path is not None:
+        _prove_users_file(settings.users_path)
+        users_files.append(str(settings.users_path))
+    return {
+        "raw_dir": str(settings.raw_dir),
+        "event_files": [str(no_events), *(str(file.path) for file in files if file.topic == Topic.EVENTS)],
+        "attempt_files": [
+            str(no_events),
+            *(str(file.path) for file in files if file.topic == Topic.ATTEMPTS),
+        ],
+        "users_files": users_files,
+    }
+
+
+def _raw_name(settings: Settings, file: LandedFile) -> str:
+    return str(file.path.relative_to(settings.raw_dir))
+
+
+def _prove_users_file(path: Path) -> None:
+    """Raise BuildError for a users file of which no rows can be made; odd values in it are no reason."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.reader(file, strict=True)
+            header = next(reader, [])
+            for _ in reader:
+                pass
+    except FileNotFoundError as error:
+        raise BuildError(f"ASLEEP_USERS_FILE: there is no file {path}") from error
+    except UnicodeDecodeError as error:
+        raise BuildError(f"ASLEEP_USERS_FILE: {path} is not UTF-8: {error}; save it as UTF-8") from error
+    except csv.Error as error:
+        raise BuildError(f"ASLEEP_USERS_FILE: {path}, line {reader.line_num}: {error}") from error
+    if "user_id" not in map(str.lower, header):
+        raise BuildError(
+            f"ASLEEP_USERS_FILE: {path} has no column user_id, only {', '.join(header) or 'an empty line'}"
+        )

@@ -1,0 +1,2 @@
+insert into build_info by name
+select * from previous_builds

@@ -1,0 +1,1 @@
+insert into loaded_files values (?, ?, ?, ?, ?, ?, ?)

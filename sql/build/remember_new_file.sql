@@ -1,0 +1,1 @@
+insert into new_files values (?)

@@ -1,0 +1,2 @@
+create or replace temp table touched_users as
+select distinct user_id from all_touched_sessions

@@ -1,0 +1,3 @@
+-- severity: warn
+-- Every body became rows, whole.
+select receipt_id, reason, field from quarantined_events

@@ -1,0 +1,105 @@
+"""Every check holds on a sound warehouse, and each one finds the fault that it is there for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from pipelines.database import build_path
+from pipelines.models import ModelError
+from pipelines.quality import Severity, load_checks, run_checks
+from tests.builds import build_of
+from tests.raw_events import simulated_events
+
+AS_OF = datetime(2026, 1, 10, tzinfo=UTC)
+CHECKS = {check.query.name: check for check in load_checks()}
+
+ONE = "rowid = (select min(rowid) from {table})"
+FAULTS = {
+    "cohort_metrics__all_holds_everyone": "update cohort_metrics set nights = nights + 1",
+    "cohort_metrics__unique_key": "insert into cohort_metrics select * from cohort_metrics limit 1",
+    "quarantined_events__is_empty": "update quarantined_events set field = field",
+    "quarantined_events__unique_key": "insert into quarantined_events from quarantined_events limit 1",
+    "sessions__every_accepted_session": "delete from sessions where rowid = 0",
+    "sessions__not_null": "update sessions set validity = null where rowid = 0",
+    "sessions__one_main_sleep": "update sessions set is_main_sleep = false",
+    "sessions__span_agrees_with_stages": "update sessions set time_in_bed_seconds = time_in_bed_seconds + 31",
+    "sessions__totals_equal_timeline": "update sessions set time_in_rem_seconds = time_in_rem_seconds + 30",
+    "sessions__unique_key": "insert into sessions select * from sessions limit 1",
+    "sessions__zone_is_known": "update sessions set timezone_source = 'default' where rowid = 0",
+    "stage_runs__cover_the_timeline": "delete from int_stage_runs where run_index = 1",
+    "stage_timelines__arrays_are_aligned": "update int_session_epochs set stages = stages[2:]",
+    "stg_events__is_a_session_event_or_quarantined": "delete from int_session_events",
+    "stg_events__unique_position": "insert into stg_events select * from stg_events limit 1",
+    "users__are_known": "insert into stg_users (user_id) values ('somebody')",
+    "users__unique_key": "insert into users select * from users limit 1",
+    "weekly_trends__nights_equal_sessions": "update weekly_trends set nights = nights + 1",
+    "weekly_trends__unique_key": "insert into weekly_trends select * from weekly_trends limit 1",
+}
+"""What breaks a sound warehouse so that a check must say it; the warehouse has bad bodies as it is."""
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyConnection]:
+    settings = build_of(tmp_path_factory.mktemp("quality"), simulated_events(users=4, days=2), AS_OF)
+    with duckdb.connect(build_path(settings)) as connection:
+        yield connection
+
+
+@pytest.fixture
+def breakable(database: duckdb.DuckDBPyConnection) -> Iterator[duckdb.DuckDBPyConnection]:
+    database.begin()
+    yield database
+    database.rollback()
+
+
+def test_no_blocking_check_fails_on_a_sound_warehouse(database: duckdb.DuckDBPyConnection) -> None:
+    results = run_checks(database, list(CHECKS.values()))
+    assert {result.check.query.name for result in results if result.blocks} == set()
+    assert len(results) == len(CHECKS)
+
+
+@pytest.mark.parametrize("name", CHECKS)
+def test_a_check_finds_its_fault(name: str, breakable: duckdb.DuckDBPyConnection) -> None:
+    breakable.execute(FAULTS[name])
+    [result] = run_checks(breakable, [CHECKS[name]])
+    assert not result.passed
+    assert 0 < len(result.sample) <= 10
+    assert result.blocks == (CHECKS[name].severity is Severity.BLOCK)
+
+
+def test_every_fault_has_its_check() -> None:
+    assert FAULTS.keys() == CHECKS.keys()
+
+
+def write_check(folder: Path, name: str, text: str) -> None:
+    (folder / "checks").mkdir()
+    (folder / "checks" / name).write_text(text, encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("sessions.sql", "-- severity: block\n-- It must hold.\nselect 1"),
+        ("sessions__holds.sql", "-- severity: perhaps\n-- It must hold.\nselect 1"),
+        ("sessions__holds.sql", "-- It must hold.\nselect 1"),
+        ("sessions__holds.sql", "-- severity: warn\nselect 1"),
+    ],
+)
+def test_a_check_that_does_not_say_what_it_is_is_refused(name: str, text: str, tmp_path: Path) -> None:
+    write_check(tmp_path, name, text)
+    with pytest.raises(ModelError, match=name):
+        load_checks(tmp_path)
+
+
+def test_a_check_that_finds_much_counts_all_and_shows_a_few(tmp_path: Path) -> None:
+    write_check(
+        tmp_path, "numbers__are_few.sql", "-- severity: warn\n-- There are few.\nselect * from range(1000)"
+    )
+    with duckdb.connect() as connection:
+        [result] = run_checks(connection, load_checks(tmp_path))
+    assert (result.offending_rows, len(result.sample), result.blocks) == (1000, 10, False)
