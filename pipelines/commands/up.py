@@ -1,0 +1,94 @@
+"""`asleep up`: receiver, lander, Dagster UI and daemon on one machine, for good."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from types import FrameType
+
+import typer
+from rich.console import Console
+
+from ingest.settings import Settings
+from pipelines.commands.processes import Child, asleep_command, script_command
+from pipelines.instance import dagster_home
+
+CODE_LOCATION = ("-m", "pipelines.definitions")
+BUILD_TIMEOUT_SECONDS = 600.0
+"""How long a stop waits for a build in progress."""
+
+
+def children(settings: Settings) -> list[Child]:
+    """The processes of one machine, in the order in which they start, and stop."""
+    environment = {"DAGSTER_HOME": str(dagster_home(settings))} | settings.environment()
+    logs = settings.data_dir / "logs"
+    port = str(settings.dagster_port)
+    return [
+        Child("receiver", asleep_command("receive"), environment, logs / "receiver.log"),
+        Child("lander", asleep_command("land"), environment, logs / "lander.log"),
+        Child(
+            "dagster daemon",
+            script_command("dagster-daemon", "run", *CODE_LOCATION),
+            environment,
+            logs / "dagster-daemon.log",
+            stop_timeout_seconds=BUILD_TIMEOUT_SECONDS,
+            prepare=[sys.executable, "-m", "pipelines.lost_runs"],
+        ),
+        Child(
+            "dagster UI",
+            script_command("dagster-webserver", "-h", settings.host, "-p", port, *CODE_LOCATION),
+            environment,
+            logs / "dagster-webserver.log",
+        ),
+    ]
+
+
+def run_until_asked_to_stop(processes: Sequence[Child], console: Console) -> None:
+    """Keep the processes alive until a signal asks to stop, then stop them in order, the receiver first.
+
+    SIGINT and SIGTERM ask, and SIGHUP, which a terminal sends when it is closed.
+
+    The order loses nothing: the receiver answers what it has accepted, the lander then lands and commits, and
+    the event log keeps what is not landed yet for the next start.
+    """
+    asked = threading.Event()
+
+    def ask(_signal: int, _frame: FrameType | None) -> None:
+        asked.set()
+
+    previous = {
+        number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    }
+    try:
+        for process in processes:
+            process.start()
+        while not asked.wait(0.5):
+            for process in processes:
+                process.keep_alive()
+    finally:
+        for process in processes:
+            code = process.stop()
+            console.print(f"stopped {process.name} (exit code {code})")
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def up() -> None:
+    """Run everything on this machine: receiver, lander, Dagster UI and daemon. Ctrl-C stops all in order.
+
+    Example: ASLEEP_API_KEYS=secret asleep up
+    """
+    settings = Settings()
+    console = Console()
+    if not settings.api_keys:
+        console.print("[red]ASLEEP_API_KEYS is not set[/]: name the keys that callers send in x-api-key.")
+        raise typer.Exit(2)
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    console.print(f"webhook     http://{settings.host}:{settings.port}/webhook")
+    console.print(f"Dagster UI  http://{settings.host}:{settings.dagster_port}")
+    console.print(f"warehouse   {settings.published_path}")
+    console.print(f"logs        {settings.data_dir / 'logs'}")
+    console.print("Ctrl-C stops everything and loses nothing.")
+    run_until_asked_to_stop(children(settings), console)
