@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from stat import S_IMODE
 
@@ -15,12 +14,12 @@ import duckdb
 import pytest
 
 from ingest.settings import Settings
-from pipelines.database import build_lock, build_path, published_versions, versions_dir
-from pipelines.publishing import PublishError, current_version, point_to, publish
+from pipelines.database import build_path, published_versions, versions_dir
+from pipelines.publishing import PublishError, current_version, point_to
 from tests.builds import build_of, models_read_once, run_build
+from tests.publications import AS_OF, build_and_publish, newest_build, publish_now, published
 from tests.raw_events import Event, land, simulated_events
 
-AS_OF = datetime(2026, 1, 10, tzinfo=UTC)
 CLI = Path(sys.executable).with_name("duckdb")
 
 
@@ -41,26 +40,6 @@ def settings(built: Settings, tmp_path: Path) -> Settings:
     """A copy of the build, to publish."""
     shutil.copytree(built.data_dir, tmp_path / "data")
     return Settings(data_dir=tmp_path / "data")
-
-
-def publish_now(settings: Settings) -> Path:
-    with build_lock(settings):
-        return publish(settings)
-
-
-def build_and_publish(settings: Settings) -> Path:
-    run_build(settings, AS_OF)
-    return publish_now(settings)
-
-
-def published(settings: Settings, query: str) -> list[tuple[object, ...]]:
-    with duckdb.connect(settings.published_path, read_only=True) as connection:
-        return connection.sql(query).fetchall()
-
-
-def newest_build(settings: Settings) -> object:
-    [(build_id,)] = published(settings, "select max(build_id) from build_info")
-    return build_id
 
 
 def test_a_published_version_is_a_read_only_copy_behind_one_symlink(settings: Settings) -> None:

@@ -7,19 +7,16 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
-import duckdb
 import pytest
 
 from ingest.settings import Settings
-from pipelines.database import build_lock
-from pipelines.publishing import current_version, publish
+from pipelines.publishing import current_version
 from tests.builds import build_of, models_read_once, run_build
+from tests.publications import AS_OF, build_and_publish, newest_build, publish_now, published
 from tests.raw_events import simulated_events
 
-AS_OF = datetime(2026, 1, 10, tzinfo=UTC)
 CLI = Path(sys.executable).with_name("duckdb")
 
 
@@ -40,26 +37,6 @@ def settings(built: Settings, tmp_path: Path) -> Settings:
     """A copy of the build, to publish."""
     shutil.copytree(built.data_dir, tmp_path / "data")
     return Settings(data_dir=tmp_path / "data")
-
-
-def publish_now(settings: Settings) -> Path:
-    with build_lock(settings):
-        return publish(settings)
-
-
-def build_and_publish(settings: Settings) -> Path:
-    run_build(settings, AS_OF)
-    return publish_now(settings)
-
-
-def published(settings: Settings, query: str) -> list[tuple[object, ...]]:
-    with duckdb.connect(settings.published_path, read_only=True) as connection:
-        return connection.sql(query).fetchall()
-
-
-def newest_build(settings: Settings) -> object:
-    [(build_id,)] = published(settings, "select max(build_id) from build_info")
-    return build_id
 
 
 PUBLISH_TEN_TIMES = """
