@@ -70,7 +70,8 @@ def run_until_asked_to_stop(processes: Sequence[Child], console: Console) -> Non
     finally:
         for process in processes:
             code = process.stop()
-            console.print(f"stopped {process.name} (exit code {code})")
+            in_order = code in {None, 0, -signal.SIGTERM}
+            console.print(f"stopped {process.name}" + ("" if in_order else f", exit code {code}"))
         for number, handler in previous.items():
             signal.signal(number, handler)
 
