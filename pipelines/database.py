@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 import duckdb
 import pyarrow as pa
@@ -58,10 +59,8 @@ def published_versions(settings: Settings) -> list[int]:
 def build_lock(settings: Settings) -> Iterator[None]:
     """Hold the one writer's place, over all processes; waits for a build that is running."""
     settings.warehouse_dir.mkdir(parents=True, exist_ok=True)
-    with (settings.warehouse_dir / "build.lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+    with _lock_path(settings).open("w") as file:
+        if not _is_taken_at_once(file):
             log.info("another build is running; waiting for it")
             fcntl.flock(file, fcntl.LOCK_EX)
         yield
@@ -69,15 +68,22 @@ def build_lock(settings: Settings) -> Iterator[None]:
 
 def build_is_running(settings: Settings) -> bool:
     """Whether somebody holds the one writer's place now."""
-    path = settings.warehouse_dir / "build.lock"
-    if not path.exists():
+    if not _lock_path(settings).exists():
         return False
-    with path.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False
+    with _lock_path(settings).open("w") as file:
+        return not _is_taken_at_once(file)
+
+
+def _lock_path(settings: Settings) -> Path:
+    return settings.warehouse_dir / "build.lock"
+
+
+def _is_taken_at_once(file: TextIO) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def connect(path: Path, settings: Settings) -> duckdb.DuckDBPyConnection:

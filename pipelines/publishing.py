@@ -8,6 +8,7 @@ from pathlib import Path
 
 import duckdb
 
+from ingest.durable_files import FileOperations
 from ingest.settings import Settings
 from pipelines.database import PUBLISHED_NAME, build_path, published_versions, versions_dir
 from pipelines.quality import CheckResult, Severity, load_checks, run_checks
@@ -79,7 +80,7 @@ def point_to(settings: Settings, version: int) -> None:
     fresh.unlink(missing_ok=True)
     fresh.symlink_to(os.path.relpath(target, link.parent))
     fresh.replace(link)
-    _sync_folder(link.parent)
+    FileOperations().sync_folder(link.parent)
 
 
 def _copy_durably(source: Path, target: Path) -> None:
@@ -89,16 +90,9 @@ def _copy_durably(source: Path, target: Path) -> None:
         os.fsync(file.fileno())
     partial.chmod(READ_ONLY_MODE)
     partial.rename(target)
-    _sync_folder(target.parent)
-    _sync_folder(target.parent.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    files = FileOperations()
+    files.sync_folder(target.parent)
+    files.sync_folder(target.parent.parent)
 
 
 def _drop_old_versions(settings: Settings) -> None:

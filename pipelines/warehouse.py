@@ -45,11 +45,6 @@ class BuildReport:
     seconds: dict[str, float] = field(default_factory=dict)
     checks: Sequence[CheckResult] = ()
 
-    @property
-    def may_be_published(self) -> bool:
-        """Whether no blocking check failed."""
-        return not any(result.blocks for result in self.checks)
-
 
 def build(
     settings: Settings,

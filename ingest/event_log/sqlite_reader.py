@@ -72,7 +72,9 @@ class SqliteReader:
         """The next records, waited for at most `timeout_seconds`; see EventLogReader."""
         deadline = time.monotonic() + timeout_seconds
         while True:
-            if identity(self._path) != self._identity:
+            with self._unavailable():
+                is_the_same = identity(self._path) == self._identity
+            if not is_the_same:
                 raise LogUnavailable(
                     f"the embedded log {self._path} was removed or replaced while it was read"
                 )
