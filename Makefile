@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test check sql-words format docs bench clean
+.PHONY: help setup demo up test soak check sql-words format docs bench clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -28,6 +28,10 @@ up: setup ## Run receiver, lander and Dagster on this machine until Ctrl-C
 
 test: setup ## Run every test
 	$(BIN)/pytest
+
+soak: setup ## Run the long campaigns: kills by the dozen, a million calls (an hour)
+	$(BIN)/pytest --soak -m soak --timeout 3600
+	$(BIN)/python -m tests.benchmarks.receiver --memory 1000000
 
 check: setup sql-words ## Lint, formatting, types
 	$(BIN)/ruff check

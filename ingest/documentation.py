@@ -14,8 +14,8 @@ PREFACE = """\
 Made from the descriptions in `ingest/settings.py` by `make docs`.
 
 Every process reads its settings from the environment when it starts. A wrong value ends it at once with a
-message that names the setting. An empty value is the same as none. Quantities have their unit in the name.
-Relative paths count from the folder that a process starts in.
+message that names the setting. An empty value is the same as none. Quantities have their unit in the name,
+rates in the value. Relative paths count from the folder that a process starts in.
 
 `asleep` hands its own settings on to the processes it starts. No other file is read: put the variables into
 your service manager, a shell profile, or the `environment` of `docker-compose.yml`.

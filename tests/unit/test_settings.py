@@ -15,7 +15,20 @@ from ingest.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 FIELDS = sorted(Settings.model_fields)
-UNITS = {"seconds", "hours", "bytes", "rows", "versions", "partitions", "replicas", "port", "factor"}
+UNITS = {
+    *(
+        "seconds",
+        "hours",
+        "bytes",
+        "rows",
+        "requests",
+        "versions",
+        "partitions",
+        "replicas",
+        "port",
+        "factor",
+    ),
+}
 
 
 def settings_with(monkeypatch: pytest.MonkeyPatch, **values: str) -> Settings:
@@ -62,6 +75,13 @@ def test_everything_has_a_default_but_keys_are_never_given(monkeypatch: pytest.M
         ("keep_versions", "0"),
         ("warehouse_memory_limit", "much"),
         ("dagster_port", "0"),
+        ("rate_limit_per_key", "1000"),
+        ("rate_limit_per_address", "0/second"),
+        ("rate_limit_per_address", "10/fortnight"),
+        ("signatures", "perhaps"),
+        ("user_mismatch", "ignored"),
+        ("max_open_requests", "0"),
+        ("spool_min_free_bytes", "-1"),
     ],
 )
 def test_a_wrong_value_ends_the_start_and_names_itself(
@@ -81,10 +101,24 @@ def test_numbers_refuse_what_is_no_number(name: str, monkeypatch: pytest.MonkeyP
 
 
 def test_more_replicas_in_sync_than_replicas_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(ValidationError, match="kafka_min_insync_replicas is larger"):
+    with pytest.raises(ValidationError, match="ASLEEP_KAFKA_MIN_INSYNC_REPLICAS is larger"):
         settings_with(monkeypatch, kafka_min_insync_replicas="2")
     settings = settings_with(monkeypatch, kafka_min_insync_replicas="2", kafka_replication_factor="3")
     assert settings.kafka_replication_factor == 3
+
+
+def test_signatures_are_not_required_without_a_secret_to_check_them_with(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with pytest.raises(ValidationError, match="ASLEEP_SIGNING_SECRETS names no secret"):
+        settings_with(monkeypatch, signatures="required")
+    assert settings_with(monkeypatch, signatures="required", signing_secrets="whsec_AAAA").signing_secrets
+
+
+@pytest.mark.parametrize("half", ["tls_certificate_file", "tls_key_file"])
+def test_a_certificate_and_its_key_come_together(half: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ValidationError, match="set both ASLEEP_TLS_CERTIFICATE_FILE and ASLEEP_TLS_KEY_FILE"):
+        settings_with(monkeypatch, **{half: "some.pem"})
 
 
 @pytest.mark.parametrize(
@@ -118,9 +152,11 @@ def test_an_empty_variable_is_the_same_as_none(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_no_secret_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
-    settings = settings_with(monkeypatch, api_keys="key-one,key-two", port="9000")
+    settings = settings_with(
+        monkeypatch, api_keys="key-one,key-two", signing_secrets="whsec_one", port="9000"
+    )
     shown = [json.dumps(settings.masked()), str(settings), repr(settings), settings.model_dump_json()]
-    assert all("key-" not in text for text in shown)
+    assert all("key-" not in text and "whsec_" not in text for text in shown)
     assert settings.masked()["port"] == 9000
     assert settings.masked()["api_keys"] == ["**********"] * 2
 
@@ -133,7 +169,12 @@ def test_settings_do_not_change_once_read(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_a_child_process_is_handed_the_same_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     parent = settings_with(
-        monkeypatch, api_keys="one,two", data_dir=str(tmp_path), land_max_age_seconds="0.5"
+        monkeypatch,
+        api_keys="one,two",
+        signing_secrets="whsec_one,whsec_two",
+        trusted_proxies="10.0.0.1,192.168.0.0/16",
+        data_dir=str(tmp_path),
+        land_max_age_seconds="0.5",
     )
     handed = {name: value for name, value in parent.environment().items() if name.startswith("ASLEEP_")}
     for name, value in handed.items():
