@@ -21,6 +21,10 @@ class AppendTimeout(AppendFailed):
     """No acknowledgement within the append time-out."""
 
 
+class RecordRefused(AppendFailed):
+    """The log does not take this record, whenever it is asked; it takes others as before."""
+
+
 class LogUnavailable(EventLogError):
     """The log can not be reached or opened now; trying again later may help."""
 
@@ -103,7 +107,8 @@ class EventLogWriter(Protocol):
     ) -> asyncio.Future[Position]:
         """Append one record; the future is done once the record is durable.
 
-        It ends with AppendFailed (AppendTimeout past the append time-out) when there is no acknowledgement.
+        It ends with AppendFailed when there is no acknowledgement: AppendTimeout past the append time-out,
+        RecordRefused where nothing but the record itself is at fault.
         Records of one key are appended in the order of the calls.
         """
         ...

@@ -11,10 +11,16 @@ from functools import partial
 from typing import Any, Final
 
 from kafka import KafkaProducer
-from kafka.errors import IllegalStateError, KafkaError, MessageSizeTooLargeError, RetriableError
+from kafka.errors import (
+    IllegalStateError,
+    InvalidRecordError,
+    KafkaError,
+    MessageSizeTooLargeError,
+    RetriableError,
+)
 
 from ingest.event_log.appends import Append, Appends
-from ingest.event_log.base import AppendFailed, AppendTimeout, EventLogError, Position
+from ingest.event_log.base import AppendFailed, AppendTimeout, EventLogError, Position, RecordRefused
 from ingest.event_log.kafka_cluster import CONNECT_SECONDS, ensure_topics, servers
 from ingest.event_log.kafka_producer import connected_producer, retire
 from ingest.records import Headers
@@ -87,7 +93,8 @@ class KafkaWriter:
             sent = producer.send(topic, value, key, headers)
         except (MessageSizeTooLargeError, ValueError) as error:
             # The fault of this record alone: the log is as well as before.
-            self._appends.settle(((future, AppendFailed(f"{self._name}: {error}")),))
+            refusal = RecordRefused(f"{self._name}: {type(error).__name__}: {error}")
+            self._appends.settle(((future, refusal),))
             return
         except KafkaError as error:
             self._fail(future, AppendFailed, error)
@@ -101,6 +108,11 @@ class KafkaWriter:
         self._appends.settle(((future, Position(record.topic, record.partition, record.offset)),))
 
     def _refused(self, future: Append, error: Exception) -> None:
+        if isinstance(error, (MessageSizeTooLargeError, InvalidRecordError)):
+            # After it kafka-python's producer may refuse every record, and is replaced unless it acknowledges
+            # another one soon.
+            self._fail(future, RecordRefused, error)
+            return
         # What can be tried again was tried until its time was up; an illegal state is a producer we gave up.
         out_of_time = isinstance(error, (RetriableError, IllegalStateError))
         self._fail(future, AppendTimeout if out_of_time else AppendFailed, error)

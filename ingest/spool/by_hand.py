@@ -1,0 +1,109 @@
+"""Drains the spools of dead processes on demand: from a folder of another machine, or before a move."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from ingest.event_log import open_writer
+from ingest.event_log.base import EventLogWriter, LogUnavailable
+from ingest.settings import Settings
+from ingest.spool.adoption import adopt, give_back, remove
+from ingest.spool.circuit import Circuit
+from ingest.spool.draining import Drain, SpoolThread, Step
+from ingest.spool.file import SpoolUnavailable
+from ingest.spool.folders import spools_in
+
+_CONNECT_SECONDS: Final = 15.0
+_LOOK_SECONDS: Final = 0.05
+
+Progress = Callable[[Path, int, int], None]
+"""Called with a spool, how many of its records are drained so far, and how many it held."""
+
+
+@dataclass(frozen=True, slots=True)
+class DrainedSpool:
+    """What became of one spool: records drained and left; `problem` says why some are left."""
+
+    path: Path
+    drained: int
+    left: int
+    problem: str | None = None
+    is_in_use: bool = False
+    """Its owner lives and drains it itself: it was left alone."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is left that nobody takes care of."""
+        return self.problem is None
+
+
+def drain(settings: Settings, folder: Path, on_progress: Progress) -> list[DrainedSpool]:
+    """Drain every spool in `folder` whose owner is dead into the event log of the settings, and remove it.
+
+    `folder` may be one spool itself. Raises LogUnavailable when the log can not be reached, and OSError when
+    the folder can not be read.
+    """
+    return asyncio.run(_drain(settings, folder, on_progress))
+
+
+async def _drain(settings: Settings, folder: Path, on_progress: Progress) -> list[DrainedSpool]:
+    paths = spools_in(folder)
+    if not paths:
+        return []
+    thread = SpoolThread()
+    try:
+        async with _writer(settings) as log:
+            drain = Drain(log, Circuit(), thread)
+            return [await _drain_spool(path, drain, thread, settings, on_progress) for path in paths]
+    finally:
+        thread.end()
+
+
+@asynccontextmanager
+async def _writer(settings: Settings) -> AsyncIterator[EventLogWriter]:
+    """A writer that has reached its log."""
+    log = open_writer(settings)
+    log.start()
+    try:
+        deadline = asyncio.get_running_loop().time() + _CONNECT_SECONDS
+        while (problem := log.problem()) is not None:
+            if asyncio.get_running_loop().time() > deadline:
+                raise LogUnavailable(problem)
+            await asyncio.sleep(_LOOK_SECONDS)
+        yield log
+    finally:
+        await log.close()
+
+
+async def _drain_spool(
+    path: Path, drain: Drain, thread: SpoolThread, settings: Settings, on_progress: Progress
+) -> DrainedSpool:
+    try:
+        spool = await thread.run(adopt, path, settings.append_timeout_seconds)
+    except (OSError, SpoolUnavailable) as error:
+        return DrainedSpool(path, 0, 0, str(error))
+    if spool is None:
+        return DrainedSpool(path, 0, 0, is_in_use=await thread.run(path.exists))
+    held = spool.holding.records
+    on_progress(path, 0, held)
+    problem = None
+    try:
+        while (step := await drain.step(spool)) is Step.MOVED:
+            on_progress(path, held - spool.holding.records, held)
+        if step is Step.LOG_AWAY:
+            problem = drain.circuit.cause
+        elif spool.refused:
+            problem = spool.refusals()
+    except SpoolUnavailable as error:
+        problem = str(error)
+    left = spool.holding.records
+    try:
+        await thread.run(remove if problem is None else give_back, spool)
+    except (OSError, SpoolUnavailable) as error:
+        problem = str(error)
+    return DrainedSpool(path, held - left, left, problem)

@@ -1,0 +1,222 @@
+"""Keeps the spools of one process: opens its own, adopts those of the dead, drains all in the background."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from ingest.settings import Settings
+from ingest.spool.adoption import AdoptedSpools, give_back, remove
+from ingest.spool.circuit import Circuit
+from ingest.spool.draining import Drain, HeldSpool, SpoolThread, Step
+from ingest.spool.file import SpoolFile, SpoolUnavailable
+from ingest.spool.folders import SpoolFolder
+from ingest.spool.holding import Bounds, Holding
+from ingest.spool.store import SpoolStore
+from ingest.spool.troubles import Troubles
+from ingest.telemetry import log_event
+
+_log = logging.getLogger(__name__)
+
+_IDLE_SECONDS: Final = 1.0
+_ADOPT_SECONDS: Final = 3.0
+_FIRST_PAUSE_SECONDS: Final = 0.05
+_LONGEST_PAUSE_SECONDS: Final = 1.0
+_SHRINK_BYTES: Final = 64 * 1024 * 1024
+"""Size from which the file of an emptied spool gives its space back to the disk."""
+
+
+class SpoolKeeper:
+    """The spools of one process; `store` appends to its own, and is None until that is made."""
+
+    def __init__(self, settings: Settings, circuit: Circuit, drain: Drain, thread: SpoolThread) -> None:
+        self.store: SpoolStore | None = None
+        self._settings = settings
+        self._root = settings.spool_path
+        self._circuit = circuit
+        self._drain = drain
+        self._thread = thread
+        self._bounds = Bounds(settings.spool_max_bytes, settings.spool_min_free_bytes)
+        self._own: HeldSpool | None = None
+        self._troubles = Troubles()
+        self._troubles.expect(self._root, f"the spool in {self._root} is not open yet")
+        self._adopted = AdoptedSpools(self._root, settings.append_timeout_seconds, thread, self._troubles)
+        self._look_for_dead_at = 0.0
+        self._wake = asyncio.Event()
+        self._closing = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        """Begin, on the running loop; never blocks."""
+        self._tasks = [asyncio.create_task(self._keep()), asyncio.create_task(self._watch_disk())]
+
+    def wake(self) -> None:
+        """Say that there is something to drain."""
+        self._wake.set()
+
+    def spools(self) -> Iterator[HeldSpool]:
+        """All spools that this process holds, its own first."""
+        if self._own is not None:
+            yield self._own
+        yield from self._adopted.held
+
+    def troubles(self) -> list[str]:
+        """What an operator must know of the spools, in sentences."""
+        of_the_store = None if self.store is None else self.store.problem()
+        of_refusals = (spool.refusals() for spool in self.spools() if spool.refused)
+        return [*self._troubles.texts(), *filter(None, (of_the_store,)), *of_refusals]
+
+    async def stop_draining(self) -> None:
+        """Return once the batch in flight is settled."""
+        self._closing.set()
+        self._wake.set()
+        for task in self._tasks[1:]:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def close(self) -> None:
+        """Let go of all spools: an empty one is removed, another is left for the next process."""
+        if self.store is not None:
+            await self.store.close()
+        for spool in list(self.spools()):
+            try:
+                await self._thread.run(_close, spool)
+            except (OSError, SpoolUnavailable) as error:
+                self._troubles.tell(spool.folder.path, error)
+        self._thread.end()
+
+    async def _keep(self) -> None:
+        pause = _FIRST_PAUSE_SECONDS
+        try:
+            while not self._closing.is_set():
+                self._wake.clear()
+                if self._own is None:
+                    await self._open_own()
+                if time.monotonic() > self._look_for_dead_at:
+                    await self._look_for_dead()
+                if await self._drain_all():
+                    pause = _FIRST_PAUSE_SECONDS
+                    await _set_within(self._wake, _IDLE_SECONDS)
+                else:
+                    await _set_within(self._closing, pause)
+                    pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+        finally:
+            if not self._closing.is_set():
+                self._troubles.expect(
+                    self._root, "no spool is drained, by a fault of ours; restart the receiver"
+                )
+                _log.critical("the drain of the spools has ended; restart the receiver", exc_info=True)
+
+    async def _open_own(self) -> None:
+        try:
+            own = await self._thread.run(_make, self._root, self._settings.append_timeout_seconds)
+            await self._thread.run(self._bounds.look_at, self._root)
+        except (OSError, SpoolUnavailable) as error:
+            self._troubles.tell(self._root, error)
+            return
+        self.store = SpoolStore(self._settings, f"sqlite:///{own.file.path}", own.holding, self._bounds)
+        self.store.start()
+        self._own = own
+        self._troubles.over(self._root)
+
+    async def _look_for_dead(self) -> None:
+        self._look_for_dead_at = time.monotonic() + _ADOPT_SECONDS
+        if self._own is not None:
+            try:
+                await self._adopted.look(self._own.folder.path)
+            except OSError as error:
+                self._troubles.tell(self._root, error)
+            else:
+                self._troubles.over(self._root)
+
+    async def _drain_all(self) -> bool:
+        """Drain every spool until it is empty; False where the log or a spool is in the way."""
+        moved, well = False, True
+        for spool in list(self.spools()):
+            step: Step | None = Step.MOVED
+            while step is Step.MOVED and not self._closing.is_set():
+                step = await self._step(spool)
+                moved = moved or step is Step.MOVED
+            if step is Step.LOG_AWAY:
+                return False
+            if step is Step.EMPTY and spool is not self._own:
+                await self._adopted.let_go(spool)
+            well = well and step is not None
+        nothing_comes = self.store is None or not self.store.in_flight
+        if self._circuit.is_open and nothing_comes and not moved and not self._wake.is_set():
+            self._circuit.offer_trial()
+        return well
+
+    async def _step(self, spool: HeldSpool) -> Step | None:
+        """One step of the drain; None where the spool itself is in the way."""
+        try:
+            if spool is self._own:
+                step = await self._step_of_own(spool)
+            else:
+                step = await self._drain.step(spool)
+        except (OSError, SpoolUnavailable) as error:
+            if spool is self._own:
+                self._troubles.tell(spool.folder.path, error)
+            else:
+                await self._adopted.give_up(spool, error)
+            return None
+        self._troubles.over(spool.folder.path)
+        return step
+
+    async def _step_of_own(self, own: HeldSpool) -> Step:
+        before = None if self.store is None else self.store.appended
+        step = await self._drain.step(own)
+        if self.store is not None and step is Step.EMPTY and not own.refused:
+            if before == self.store.appended and not self.store.in_flight:
+                # Appends that were given up and might have been stored were not: they count no more.
+                own.holding.clear()
+            await self._thread.run(_shrink, own)
+        return step
+
+    async def _watch_disk(self) -> None:
+        while True:
+            with suppress(OSError):  # a folder that is not there is already told as a trouble
+                await asyncio.to_thread(self._bounds.look_at, self._root)
+            await asyncio.sleep(_IDLE_SECONDS)
+
+
+def _make(root: Path, patience_seconds: float) -> HeldSpool:
+    folder = SpoolFolder.make(root)
+    file = SpoolFile(folder.file, patience_seconds)
+    try:
+        file.make()
+    except SpoolUnavailable:
+        folder.remove()
+        raise
+    return HeldSpool(folder, file, Holding())
+
+
+def _shrink(spool: HeldSpool) -> None:
+    if spool.file.path.stat().st_size > _SHRINK_BYTES:
+        spool.file.shrink()
+
+
+def _close(spool: HeldSpool) -> None:
+    try:
+        is_empty = spool.file.left()[0] is None
+    except SpoolUnavailable:
+        give_back(spool)
+        raise
+    if is_empty:
+        remove(spool)
+        return
+    give_back(spool)
+    records = spool.holding.records
+    log_event(
+        _log, logging.WARNING, "records left on the spool", spool=str(spool.folder.path), records=records
+    )
+
+
+async def _set_within(event: asyncio.Event, seconds: float) -> None:
+    with suppress(TimeoutError):
+        await asyncio.wait_for(event.wait(), seconds)
