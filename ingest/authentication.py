@@ -8,9 +8,10 @@ from collections.abc import Iterable
 from pydantic import SecretStr
 
 from ingest.records import Reason
+from ingest.settings import WrongSetting
 
 
-class NoApiKeys(ValueError):
+class NoApiKeys(WrongSetting):
     """No API key is configured, so that every call would have to be refused."""
 
 

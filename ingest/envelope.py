@@ -38,22 +38,16 @@ def read_envelope(body: bytes) -> Envelope | Reason:
             return Reason.BODY_NOT_JSON
     if not isinstance(message, dict):
         return Reason.BODY_NOT_AN_OBJECT
-    data = _object(message, "data")
-    callback_data = _object(message, "callback_data")
+    # In this order the warehouse reads them too.
+    inner = _object(message, "data") or _object(message, "callback_data") or message
     return Envelope(
         event=_identifier(message, "event") or _identifier(message, "callback_event"),
-        user_id=(
-            _identifier(message, "user_id")
-            or _identifier(data, "user_id")
-            or _identifier(callback_data, "user_id")
-        ),
+        user_id=_identifier(inner, "user_id") or _identifier(message, "user_id"),
         session_id=(
-            _identifier(message, "session_id")
-            or _identifier(data, "session_id")
-            or _identifier(callback_data, "session_id")
-            or _identifier(_object(data, "session"), "id")
-            or _identifier(_object(callback_data, "session"), "id")
-            or _identifier(_object(message, "session"), "id")
+            _identifier(inner, "session_id")
+            or _identifier(_object(inner, "session"), "id")
+            or _identifier(_object(inner, "sleep_data"), "id")
+            or _identifier(message, "session_id")
         ),
     )
 

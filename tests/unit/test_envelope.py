@@ -43,12 +43,12 @@ def test_event_user_and_session_are_found_in_every_dialect(dialect: str, message
     assert read_envelope(json.dumps(message).encode()) == Envelope("E", "u", "s"), dialect
 
 
-def test_the_outermost_name_wins() -> None:
+def test_the_innermost_name_wins_as_in_the_warehouse() -> None:
     body = (
         b'{"event":"E","callback_event":"C","session_id":"s","user_id":"u",'
         b'"data":{"session_id":"t","user_id":"v"}}'
     )
-    assert read_envelope(body) == Envelope("E", "u", "s")
+    assert read_envelope(body) == Envelope("E", "v", "t")
 
 
 @pytest.mark.parametrize("value", ["1", "null", "true", "[]", "{}", '["s"]', '""', "1.5"])
