@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import logging
 import logging.config
+import re
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
+
+_BYTES: Final = (bytes, bytearray, memoryview)
 
 
 class JsonFormatter(logging.Formatter):
@@ -19,12 +22,30 @@ class JsonFormatter(logging.Formatter):
             "level": record.levelname,
             "logger": record.name,
             "process": record.process,
-            "message": record.getMessage(),
+            "message": _message(record),
         }
         line.update(getattr(record, "fields", {}))
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return json.dumps(line, default=str)
+
+
+def _message(record: logging.LogRecord) -> str:
+    """The message, without what a library would show of bodies and keys.
+
+    Bytes are told by their length: kafka-python shows a response that it can not decode, records and all.
+    Of asyncio's messages what precedes the first bracket or line end is kept: then come the arguments of
+    callbacks, and exceptions as `repr` shows them, UnicodeDecodeError with the whole body. The traceback,
+    which is logged beside the message, has neither.
+    """
+    message = record.getMessage()
+    if isinstance(record.args, tuple) and any(isinstance(value, _BYTES) for value in record.args):
+        message = str(record.msg) % tuple(map(_without_bytes, record.args))
+    return re.split(r"[(\n]", message, maxsplit=1)[0] if record.name == "asyncio" else message
+
+
+def _without_bytes(value: object) -> object:
+    return f"<{len(value)} bytes>" if isinstance(value, _BYTES) else value
 
 
 def log_event(logger: logging.Logger, level: int, message: str, /, **fields: object) -> None:

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import json
 import logging
+import struct
 import subprocess
 import sys
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from kafka.errors import KafkaProtocolError
+from kafka.protocol.metadata import MetadataRequest
+from kafka.protocol.parser import KafkaProtocol
 
 from ingest.telemetry import JsonFormatter, log_event, logging_config
 
@@ -79,3 +86,58 @@ def test_the_kafka_client_which_logs_bodies_at_debug_is_never_let_do_so() -> Non
 def test_fields_may_be_called_like_anything_of_the_logging_library() -> None:
     logger = logging.getLogger("tests.telemetry")
     log_event(logger, logging.DEBUG, "no clash", name="n", args="a", logger="l", level="v")
+
+
+def _message(logger: str, message: str, *args: object) -> str:
+    record = logging.LogRecord(logger, logging.ERROR, __file__, 1, message, args, None)
+    return str(json.loads(JsonFormatter().format(record))["message"])
+
+
+@pytest.mark.parametrize("value", [b"secret-body", bytearray(b"secret-body"), memoryview(b"secret-body")])
+@pytest.mark.parametrize("form", ["%r", "%s"])
+def test_bytes_that_a_library_would_show_are_told_by_their_length(value: object, form: str) -> None:
+    message = _message("kafka.protocol.parser", f"Unable to decode %d-byte buffer: {form}", 11, value)
+    assert "secret" not in message
+    assert "<11 bytes>" in message
+
+
+def test_the_kafka_client_does_not_show_a_response_that_it_can_not_decode(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    client = KafkaProtocol()
+    number = client.send_request(MetadataRequest(version=1))
+    response = struct.pack(">i", number) + b"\x7f\xff\xff\xff" + b"secret-body"
+    with pytest.raises(KafkaProtocolError):
+        client.receive_bytes(struct.pack(">i", len(response)) + response)
+    assert "secret-body" in caplog.text
+    (record,) = caplog.records
+    line = JsonFormatter().format(record)
+    assert "secret" not in line
+    assert f"<{len(response)} bytes>" in line
+
+
+def test_asyncio_shows_neither_arguments_nor_exceptions_as_they_are(caplog: pytest.LogCaptureFixture) -> None:
+    async def decode(body: bytes) -> None:
+        body.decode()
+
+    def settle(body: bytes) -> None:
+        raise KeyError(len(body))
+
+    async def scenario() -> None:
+        task = asyncio.create_task(decode(b"secret-body \xff"))
+        await asyncio.wait([task])
+        del task
+        gc.collect()
+        asyncio.get_running_loop().call_soon(settle, b"secret-body")
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+
+    with caplog.at_level(logging.ERROR, "asyncio"):
+        asyncio.run(scenario())
+    assert "secret-body" in caplog.text
+    lines = [json.loads(JsonFormatter().format(record)) for record in caplog.records]
+    assert lines[0]["message"] == "Task exception was never retrieved"
+    assert lines[1]["message"].startswith("Exception in callback ")
+    assert lines[1]["message"].endswith("settle")
+    assert "UnicodeDecodeError" in lines[0]["exception"]
+    assert "secret" not in json.dumps(lines)
