@@ -16,7 +16,11 @@ LATEST_US: Final = 253_402_300_799_999_999
 """9999-12-31T23:59:59.999999 UTC in microseconds since 1970-01-01: beyond it, a number is no moment."""
 
 _REQUIRED: Final = (Header.RECEIPT_ID, Header.RECEIVED_AT)
-_NUMBERS: Final = {Header.STATUS: "status", Header.BODY_BYTES: "attempt_body_bytes"}
+_NUMBERS: Final = {
+    Header.STATUS: "status",
+    Header.BODY_BYTES: "attempt_body_bytes",
+    Header.CALLS: "attempt_calls",
+}
 _TEXTS: Final = tuple(header for header in Header if header not in {Header.RECEIVED_AT, *_NUMBERS})
 _TYPICAL_HEADERS_BYTES: Final = 256
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ingest.event_log.base import Partition
 from ingest.gaps import Gap
-from ingest.parquet_files import SCHEMA_VERSION, LandedFile, UnreadableFile, offsets_label, read_footer
+from ingest.parquet_files import READABLE_VERSIONS, LandedFile, UnreadableFile, offsets_label, read_footer
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ def _prove_footer(raw_dir: Path, report: PartitionReport, file: LandedFile) -> N
     offsets = file.last_offset - file.first_offset + 1
     report.rows += footer.rows
     report.without_row += max(offsets - footer.rows, 0)
-    if footer.schema_version != SCHEMA_VERSION:
+    if footer.schema_version not in READABLE_VERSIONS:
         report.problems.append(f"{file.path}: its schema is of version {footer.schema_version}")
     if footer.range.path_in(raw_dir) != file.path:
         report.problems.append(f"{file.path}: its footer says it is {footer.range.label}, or of another date")

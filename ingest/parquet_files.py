@@ -16,7 +16,9 @@ import pyarrow.parquet as pq
 
 from ingest.event_log.base import Partition
 
-SCHEMA_VERSION: Final = "1"
+SCHEMA_VERSION: Final = "2"
+READABLE_VERSIONS: Final = frozenset({"1", SCHEMA_VERSION})
+"""Files of version 1 lack content_encoding and attempt_calls, which are null to their readers."""
 
 HEADERS: Final = pa.list_(
     pa.struct([pa.field("name", pa.string(), nullable=False), pa.field("value", pa.binary())])
@@ -33,12 +35,14 @@ SCHEMA: Final = pa.schema(
         ("body_bytes", pa.binary()),
         ("remote_address", pa.string()),
         ("content_type", pa.string()),
+        ("content_encoding", pa.string()),
         ("path", pa.string()),
         ("signature", pa.string()),
         ("envelope", pa.string()),
         ("reason", pa.string()),
         ("status", pa.int16()),
         ("attempt_body_bytes", pa.int64()),
+        ("attempt_calls", pa.int64()),
         ("headers_other", HEADERS),
         ("landing_error", pa.string()),
         pa.field("log_id", pa.string(), nullable=False),
@@ -52,13 +56,14 @@ SCHEMA: Final = pa.schema(
 
 `body` is the record's value where that is valid UTF-8, `body_bytes` where it is not. `headers_other` holds
 every header that has no column of its own, or could not be read into it, as it came. `landing_error` says
-what could not be read, and is null for a record as the receiver writes them.
+what could not be read, and is null for a record as the receiver writes them. `attempt_body_bytes` is there
+for attempts and for events that came compressed, `attempt_calls` for attempts that sum up several calls.
 """
 
 _ROW_GROUP_ROWS: Final = 122_880  # what one DuckDB thread reads at a time
 _REPEATING: Final = [
-    *("user_id", "event", "session_id", "remote_address", "content_type", "path", "signature", "envelope"),
-    *("reason", "status", "landing_error", "log_id", "log_topic", "log_partition"),
+    *("user_id", "event", "session_id", "remote_address", "content_type", "content_encoding", "path"),
+    *("signature", "envelope", "reason", "status", "landing_error", "log_id", "log_topic", "log_partition"),
 ]
 _ASCENDING: Final = {
     "receipt_id": "DELTA_BYTE_ARRAY",

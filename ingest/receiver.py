@@ -1,39 +1,37 @@
-"""The receiver: the FastAPI application around the webhook, and the server that runs it."""
+"""The receiver's application: the webhook, and what tells others how it is, around one event log."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from functools import partial
-from typing import Any, Final
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
 
-import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
-from uvicorn.supervisors import Multiprocess
+from starlette.types import Receive, Scope, Send
 
+from ingest.attempts.audit import Attempts
 from ingest.authentication import ApiKeys
 from ingest.event_log import open_writer
 from ingest.event_log.base import EventLogWriter
-from ingest.health import health_routes
-from ingest.http1 import Http1Protocol
+from ingest.gate import Gate
+from ingest.health import Health, health_routes
+from ingest.http1 import REFUSE_HEAD
+from ingest.known_users import KnownUsers
+from ingest.metrics.numbers import Metrics
+from ingest.metrics.page import metrics_routes
+from ingest.metrics.sharing import SharedMetrics
 from ingest.openapi import describe_webhook
+from ingest.rate_limits import RateLimits
+from ingest.refusals import REFUSALS
 from ingest.settings import Settings
-from ingest.telemetry import log_event, logging_config
+from ingest.signatures import Signatures
+from ingest.spool.writer import SpoolingWriter
 from ingest.webhook import WEBHOOK_PATHS, Webhook
-
-KEEP_ALIVE_SECONDS: Final = 75
-"""Longer than the 60 s after which the usual proxies give up an idle connection themselves."""
-SHUTDOWN_GRACE_SECONDS: Final = 10
-"""Beyond the append time-out: how long calls in flight may take to finish after SIGTERM."""
-PROXIES: Final = ["127.0.0.1", "::1"]
-"""Whose x-forwarded-for names the caller: a TLS proxy on this machine."""
-
-_log = logging.getLogger(__name__)
+from ingest.worker import ON_STOP
 
 
 class Receiver(FastAPI):
@@ -56,78 +54,60 @@ class Receiver(FastAPI):
         return describe_webhook(super().openapi())
 
 
-def create_app(settings: Settings, writer: EventLogWriter | None = None) -> Receiver:
-    """The receiver's ASGI application, appending through `writer` or else the log that the settings name.
+def create_app(
+    settings: Settings, log: EventLogWriter | None = None, *, metrics_folder: Path | None = None
+) -> Receiver:
+    """The receiver's ASGI application, appending to `log` or else to the one that the settings name.
 
-    Raises NoApiKeys when no key is configured.
+    `metrics_folder` is where the processes of one receiver share their numbers; None where there is only one.
+    Raises WrongSetting when no key is configured, or a signing secret or the users file is of no use.
     """
-    api_keys = ApiKeys(settings.api_keys)
-    log_writer = open_writer(settings) if writer is None else writer
+    users = KnownUsers(settings)
+    gate = Gate(
+        settings,
+        api_keys=ApiKeys(settings.api_keys),
+        signatures=Signatures(settings),
+        users=users,
+        rate_limits=RateLimits(settings),
+    )
+    writer = SpoolingWriter(settings, open_writer(settings) if log is None else log)
+    attempts = Attempts(writer)
+    metrics = Metrics(REFUSALS, writer, lambda: attempts.pending_calls)
+    shared = None if metrics_folder is None else SharedMetrics(metrics, metrics_folder)
+    webhook = Webhook(settings, gate, writer, attempts, metrics)
+    health = _health_of(writer, attempts, users)
 
     @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        log_writer.start()
-        try:
-            yield
-        finally:
-            await log_writer.close()
+    async def lifespan(_: FastAPI) -> AsyncIterator[Mapping[str, Any]]:
+        async with AsyncExitStack() as stack:
+            # Closed in the opposite order: refused calls are counted to the last, and written before the end.
+            for part in (shared, writer, attempts, users):
+                if part is not None:
+                    part.start()
+                    stack.push_async_callback(part.close)
+            yield {REFUSE_HEAD: webhook.refuse_head, ON_STOP: health.stop}
 
     app = Receiver(
-        Webhook(api_keys, log_writer, settings.max_body_bytes),
+        webhook,
         title="Asleep webhook receiver",
         description="Makes sleep-tracking webhooks durable before it acknowledges them.",
         version="1",
         lifespan=lifespan,
         exception_handlers={HTTPException: _reply_http_error},
     )
-    app.include_router(health_routes(log_writer))
+    app.include_router(health_routes(health))
+    app.include_router(metrics_routes(shared or metrics))
     return app
 
 
-def serve(settings: Settings, *, workers: int) -> None:
-    """Serve until SIGTERM or SIGINT, with `workers` processes; calls in flight are finished first.
-
-    Raises NoApiKeys when no key is configured, and SystemExit when the address can not be listened on or
-    the application does not start.
-    """
-    ApiKeys(settings.api_keys)
-    config = server_config(settings, partial(create_app, settings), workers=workers)
-    log_event(_log, logging.INFO, "receiver starting", workers=workers, settings=settings.masked())
-    listener = config.bind_socket()
-    host, port = listener.getsockname()[:2]
-    log_event(_log, logging.INFO, "receiver listening", host=host, port=port)
-    if workers > 1:
-        Multiprocess(config, sockets=[listener]).run()
-        return
-    try:
-        uvicorn.Server(config).run(sockets=[listener])
-    except KeyboardInterrupt:
-        # uvicorn raises SIGINT again after it has shut down in order.
-        return
-
-
-def server_config(settings: Settings, app: Callable[[], ASGIApp], *, workers: int = 1) -> uvicorn.Config:
-    """How uvicorn runs the application that `app` makes; sets up the logs of this process.
-
-    With several workers, `app` is pickled and called in each of them.
-    """
-    return uvicorn.Config(
-        app,
-        factory=True,
-        host=settings.host,
-        port=settings.port,
-        workers=workers,
-        loop="uvloop",
-        http=Http1Protocol,
-        ws="none",
-        lifespan="on",
-        log_config=logging_config(settings.log_level),
-        access_log=False,
-        server_header=False,
-        forwarded_allow_ips=PROXIES,
-        timeout_keep_alive=KEEP_ALIVE_SECONDS,
-        timeout_graceful_shutdown=SHUTDOWN_GRACE_SECONDS + round(settings.append_timeout_seconds),
-    )
+def _health_of(writer: SpoolingWriter, attempts: Attempts, users: KnownUsers) -> Health:
+    parts = {
+        "event_log": lambda: writer.problems().get("event_log"),
+        "spool": lambda: writer.problems().get("spool"),
+        "attempts": attempts.problem,
+        "users_file": users.problem,
+    }
+    return Health(parts, writer.accepts)
 
 
 async def _reply_http_error(_: Request, error: Exception) -> JSONResponse:

@@ -3,217 +3,187 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Final
+from time import perf_counter
+from typing import Final, Protocol
 
 import orjson
 from starlette.types import Receive, Scope, Send
 
-from ingest.admission import BodyTooLarge, ClientDisconnected, declared_length, discard_rest, read_body
-from ingest.authentication import ApiKeys
-from ingest.envelope import read_envelope
-from ingest.event_log.base import EventLogError, EventLogWriter
-from ingest.records import ENVELOPE_VERSION, Header, Headers, Reason, Receipt, Topic, partition_key
+from ingest.admission import BodyStalled, BodyTooLarge, ClientDisconnected, discard_rest, read_body
+from ingest.attempts.audit import Attempts, RefusedCall
+from ingest.calls import Call
+from ingest.duplicates import RecentEvents
+from ingest.event_log.base import EventLogError
+from ingest.gate import Admitted, Gate, Turned
+from ingest.metrics.numbers import Metrics
+from ingest.records import Headers, Reason, Topic
+from ingest.refusals import REFUSALS
+from ingest.settings import Settings
+from ingest.spool.holding import SpoolFull
 from ingest.telemetry import log_event
 
 WEBHOOK_PATHS: Final = ("/webhook", "/asleep-webhook")
-RETRY_AFTER_SECONDS: Final = 5
 LINGER_SECONDS: Final = 2.0
-MAX_HEADER_BYTES: Final = 1024
-
-REFUSALS: Final[dict[Reason, tuple[HTTPStatus, str]]] = {
-    Reason.MISSING_API_KEY: (HTTPStatus.UNAUTHORIZED, "Send your API key in the x-api-key header."),
-    Reason.WRONG_API_KEY: (HTTPStatus.UNAUTHORIZED, "Send an API key that is configured here in x-api-key."),
-    Reason.BODY_TOO_LARGE: (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "Send a smaller body."),
-    Reason.BODY_NOT_UTF8: (HTTPStatus.BAD_REQUEST, "Send the body as UTF-8."),
-    Reason.BODY_NOT_JSON: (HTTPStatus.BAD_REQUEST, "Send the body as JSON (RFC 8259)."),
-    Reason.BODY_NOT_AN_OBJECT: (HTTPStatus.BAD_REQUEST, "Send one JSON object as the body."),
-}
-LOG_UNAVAILABLE_MESSAGE: Final = "The event could not be stored; send it again later."
 
 _log = logging.getLogger(__name__)
 
 _ReplyHeaders = list[tuple[bytes, bytes]]
 _JSON: Final = (b"content-type", b"application/json")
 _CLOSE: Final = (b"connection", b"close")
-_RETRY_AFTER: Final = (b"retry-after", b"%d" % RETRY_AFTER_SECONDS)
-
-# Looked up once: members of an enum are slow to reach, and a call needs ten of them.
 _EVENTS: Final = Topic.EVENTS.value
-_RECEIPT_ID: Final = Header.RECEIPT_ID.value
-_RECEIVED_AT: Final = Header.RECEIVED_AT.value
-_USER_ID: Final = Header.USER_ID.value
-_EVENT: Final = Header.EVENT.value
-_SESSION_ID: Final = Header.SESSION_ID.value
-_REMOTE_ADDRESS: Final = Header.REMOTE_ADDRESS.value
-_CONTENT_TYPE: Final = Header.CONTENT_TYPE.value
-_PATH: Final = Header.PATH.value
-_ENVELOPE: Final = (Header.ENVELOPE.value, ENVELOPE_VERSION.encode())
-_NO_SIGNATURE: Final = (Header.SIGNATURE.value, b"none")
 _OK: Final = HTTPStatus.OK.value
+_TOO_MANY: Final = Turned(Reason.TOO_MANY_OPEN_REQUESTS)
+_OK_BODY: Final = b'{"status":"received","receipt_id":"%b"}'
 
 
-@dataclass(slots=True)
-class Call:
-    """What is known of a call before its body is read."""
+class Writer(Protocol):
+    """Where events are made durable; returns once they are, raises EventLogError when they can not be."""
 
-    receipt: Receipt
-    path: str
-    remote_address: str | None
-    api_key: bytes | None
-    user_id: bytes | None
-    content_type: bytes | None
-    content_length: int | None
-
-    @classmethod
-    def arriving(cls, scope: Scope) -> Call:
-        """Give the call a receipt and read its headers; of a repeated header the last one counts."""
-        headers: dict[bytes, bytes] = dict(scope["headers"])
-        client = scope.get("client")
-        return cls(
-            receipt=Receipt.now(),
-            path=scope["path"],
-            remote_address=client[0] if client else None,
-            api_key=headers.get(b"x-api-key"),
-            user_id=_short(headers.get(b"x-user-id")),
-            content_type=_short(headers.get(b"content-type")),
-            content_length=declared_length(headers.get(b"content-length")),
-        )
-
-    def record_headers(self) -> Headers:
-        """The record headers that events and attempts share."""
-        headers: Headers = [
-            (_RECEIPT_ID, self.receipt.receipt_id.encode()),
-            (_RECEIVED_AT, b"%d" % self.receipt.received_at_us),
-            (_PATH, self.path.encode()),
-            _ENVELOPE,
-        ]
-        if self.user_id is not None:
-            headers.append((_USER_ID, self.user_id))
-        if self.remote_address is not None:
-            headers.append((_REMOTE_ADDRESS, self.remote_address.encode()))
-        if self.content_type is not None:
-            headers.append((_CONTENT_TYPE, self.content_type))
-        return headers
+    async def append(self, topic: str, key: bytes | None, value: bytes, headers: Headers) -> None:
+        """Make one record durable."""
+        ...
 
 
 class Webhook:
     """The ASGI endpoint behind POST on every path of WEBHOOK_PATHS."""
 
-    def __init__(self, api_keys: ApiKeys, writer: EventLogWriter, max_body_bytes: int) -> None:
-        self._api_keys = api_keys
+    def __init__(
+        self, settings: Settings, gate: Gate, writer: Writer, attempts: Attempts, metrics: Metrics
+    ) -> None:
+        self._gate = gate
         self._writer = writer
-        self._max_body_bytes = max_body_bytes
+        self._attempts = attempts
+        self._metrics = metrics
+        self._recent = RecentEvents()
+        self._max_body_bytes = settings.max_body_bytes
+        self._body_timeout_seconds = settings.body_timeout_seconds
+        self._max_open = settings.max_open_requests
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one call; 200 only once the event log has acknowledged its body."""
-        call = Call.arriving(scope)
-        refusal = self._api_keys.refusal(call.api_key)
-        if refusal is not None:
-            await self._refuse_unread(call, refusal, 0, receive, send)
-            return
+        """Answer one call; 200 only once its body is durable."""
+        metrics = self._metrics
+        metrics.in_flight += 1
         try:
-            body = await read_body(receive, call.content_length, self._max_body_bytes)
+            await self._answer(Call.arriving(scope), receive, send)
         except ClientDisconnected:
-            return
-        except BodyTooLarge as error:
-            await self._refuse_unread(call, Reason.BODY_TOO_LARGE, error.bytes_read, receive, send)
-            return
-        envelope = read_envelope(body)
-        if isinstance(envelope, Reason):
-            await self._note_attempt(call, envelope, body, len(body))
-            await _send(send, *_refusal(call, envelope))
-            return
+            metrics.abandoned()
+        finally:
+            metrics.in_flight -= 1
 
-        headers = call.record_headers()
-        headers.append(_NO_SIGNATURE)
-        if envelope.event:
-            headers.append((_EVENT, envelope.event.encode()))
-        if envelope.session_id:
-            headers.append((_SESSION_ID, envelope.session_id.encode()))
-        user_id = envelope.user_id or (call.user_id or b"").decode(errors="replace")
-        key = partition_key(user_id, envelope.session_id)
-        try:
-            await self._writer.append(_EVENTS, key, body, headers)
-        except EventLogError as error:
-            await self._reply_unavailable(call, error, send)
+    async def refuse_head(self, reason: Reason, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a call whose head is too large or never came to its end."""
+        del receive
+        await self._refuse(Call.arriving(scope), Turned(reason), 0, send, [_CLOSE])
+
+    async def _answer(self, call: Call, receive: Receive, send: Send) -> None:
+        is_too_many = self._metrics.in_flight > self._max_open
+        turned = _TOO_MANY if is_too_many else self._gate.judge_head(call)
+        if turned is not None:
+            await self._refuse_unread(call, turned, 0, receive, send)
             return
-        receipt_id = call.receipt.receipt_id.encode()
-        await _send(send, _OK, b'{"status":"received","receipt_id":"%b"}' % receipt_id)
+        try:
+            sent = await read_body(
+                receive, call.content_length, self._max_body_bytes, self._body_timeout_seconds
+            )
+        except BodyTooLarge as error:
+            await self._refuse_unread(call, Turned(Reason.BODY_TOO_LARGE), error.bytes_read, receive, send)
+            return
+        except BodyStalled as error:
+            await self._refuse(call, Turned(Reason.BODY_STALLED), error.bytes_read, send, [_CLOSE])
+            return
+        event = self._gate.judge_body(call, sent)
+        if isinstance(event, Turned):
+            await self._refuse(call, event, len(sent), send)
+            return
+        asked = perf_counter()
+        try:
+            await self._writer.append(_EVENTS, event.key, event.body, event.headers)
+        except EventLogError as error:
+            await self._reply_unavailable(call, error, len(sent), send)
+            return
+        self._metrics.appended(perf_counter() - asked)
+        await self._reply_received(call, event, send)
+
+    async def _reply_received(self, call: Call, event: Admitted, send: Send) -> None:
+        receipt_id = call.receipt.receipt_id
+        await _send(send, _OK, _OK_BODY % receipt_id.encode())
+        self._metrics.accepted(call.age_seconds())
+        if self._recent.is_repeat(event.key, event.body):
+            self._metrics.repeated()
+        if _log.isEnabledFor(logging.DEBUG):
+            log_event(_log, logging.DEBUG, "event accepted", receipt_id=receipt_id, path=call.path)
+
+    async def _reply_unavailable(self, call: Call, error: EventLogError, bytes_read: int, send: Send) -> None:
+        turned = Turned(Reason.SPOOL_FULL if isinstance(error, SpoolFull) else Reason.LOG_UNAVAILABLE)
+        self._attempts.count(_refused(call, turned, bytes_read))
+        if _log.isEnabledFor(logging.DEBUG):
+            log_event(
+                _log,
+                logging.DEBUG,
+                "event not stored",
+                receipt_id=call.receipt.receipt_id,
+                reason=turned.reason,
+                error=str(error),
+            )
+        await self._send_refusal(send, call, turned)
 
     async def _refuse_unread(
-        self, call: Call, reason: Reason, bytes_read: int, receive: Receive, send: Send
+        self, call: Call, turned: Turned, bytes_read: int, receive: Receive, send: Send
     ) -> None:
         """Refuse a call whose body was not read to its end.
 
         The connection stays open where what is left of the body is known to be small: the server skips it.
         """
-        await self._note_attempt(call, reason, b"", bytes_read)
-        status, reply = _refusal(call, reason)
         if call.content_length is not None and call.content_length <= self._max_body_bytes:
-            await _send(send, status, reply)
+            await self._refuse(call, turned, bytes_read, send)
             return
-        await _send(send, status, reply, [_CLOSE], end=False)
+        await self._refuse(call, turned, bytes_read, send, [_CLOSE], end=False)
         await discard_rest(receive, LINGER_SECONDS)
         await send({"type": "http.response.body"})
 
-    async def _note_attempt(self, call: Call, reason: Reason, body: bytes, bytes_read: int) -> None:
-        status = REFUSALS[reason][0]
-        log_event(
-            _log,
-            logging.INFO,
-            "call refused",
-            receipt_id=call.receipt.receipt_id,
-            reason=reason,
-            status=status,
-            path=call.path,
-            remote_address=call.remote_address,
-            body_bytes=bytes_read,
+    async def _refuse(  # noqa: PLR0913  one place writes every refusal down and answers it
+        self,
+        call: Call,
+        turned: Turned,
+        bytes_read: int,
+        send: Send,
+        more_headers: _ReplyHeaders | None = None,
+        *,
+        end: bool = True,
+    ) -> None:
+        await self._attempts.note(_refused(call, turned, bytes_read))
+        await self._send_refusal(send, call, turned, more_headers, end=end)
+
+    async def _send_refusal(
+        self,
+        send: Send,
+        call: Call,
+        turned: Turned,
+        more_headers: _ReplyHeaders | None = None,
+        *,
+        end: bool = True,
+    ) -> None:
+        refusal = REFUSALS[turned.reason]
+        headers = refusal.headers(turned.retry_after_seconds) + (more_headers or [])
+        body = orjson.dumps(
+            {"error": turned.reason, "message": refusal.message, "receipt_id": call.receipt.receipt_id}
         )
-        headers = call.record_headers()
-        headers += [
-            (Header.REASON.value, reason.encode()),
-            (Header.STATUS.value, b"%d" % status),
-            (Header.BODY_BYTES.value, b"%d" % bytes_read),
-        ]
-        try:
-            await self._writer.append(Topic.ATTEMPTS.value, None, body, headers)
-        except EventLogError as error:
-            log_event(
-                _log,
-                logging.WARNING,
-                "refused call not recorded",
-                receipt_id=call.receipt.receipt_id,
-                reason=Reason.LOG_UNAVAILABLE,
-                error=str(error),
-            )
-
-    async def _reply_unavailable(self, call: Call, error: EventLogError, send: Send) -> None:
-        log_event(
-            _log,
-            logging.WARNING,
-            "event not stored",
-            receipt_id=call.receipt.receipt_id,
-            reason=Reason.LOG_UNAVAILABLE,
-            error=str(error),
-        )
-        body = _error_body(call, Reason.LOG_UNAVAILABLE, LOG_UNAVAILABLE_MESSAGE)
-        await _send(send, HTTPStatus.SERVICE_UNAVAILABLE, body, [_RETRY_AFTER])
+        await _send(send, refusal.status, body, headers, end=end)
+        self._metrics.rejected(turned.reason, call.age_seconds())
 
 
-def _short(value: bytes | None) -> bytes | None:
-    """A header as it came, or None for one too long to name anything: strangers must not fill the log."""
-    return None if value is None or len(value) > MAX_HEADER_BYTES else value
-
-
-def _refusal(call: Call, reason: Reason) -> tuple[HTTPStatus, bytes]:
-    status, message = REFUSALS[reason]
-    return status, _error_body(call, reason, message)
-
-
-def _error_body(call: Call, reason: Reason, message: str) -> bytes:
-    return orjson.dumps({"error": reason, "message": message, "receipt_id": call.receipt.receipt_id})
+def _refused(call: Call, turned: Turned, bytes_read: int) -> RefusedCall:
+    return RefusedCall(
+        headers=call.record_headers(),
+        receipt_id=call.receipt.receipt_id,
+        reason=turned.reason,
+        status=REFUSALS[turned.reason].status,
+        path=call.path,
+        remote_address=call.remote_address,
+        body=turned.body,
+        bytes_read=bytes_read,
+    )
 
 
 async def _send(

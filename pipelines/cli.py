@@ -7,9 +7,10 @@ import sys
 import typer
 from pydantic import ValidationError
 
+from ingest.settings import WrongSetting
 from pipelines.commands.demo import demo
 from pipelines.commands.health import health
-from pipelines.commands.run import build, land, receive, verify
+from pipelines.commands.run import build, drain, land, receive, verify
 from pipelines.commands.send import send
 from pipelines.commands.up import up
 
@@ -19,7 +20,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for verb in (demo, up, receive, land, build, verify, send, health):
+for verb in (demo, up, receive, drain, land, build, verify, send, health):
     app.command()(verb)
 
 
@@ -30,7 +31,10 @@ def main() -> None:
     except ValidationError as error:
         for problem in error.errors():
             setting = "".join(f"ASLEEP_{part}: ".upper() for part in problem["loc"][:1])
-            sys.stderr.write(f"{setting}{problem['msg']}\n")
+            sys.stderr.write(f"{setting}{problem['msg'].removeprefix('Value error, ')}\n")
+        sys.exit(2)
+    except WrongSetting as error:
+        sys.stderr.write(f"{error}\n")
         sys.exit(2)
 
 

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, NoReturn
 import pytest
 
 from ingest.settings import Settings
-from tests.kafka_broker import Broker, BrokerUnavailable, forget_everything, running_broker
+from tests.kafka_broker import Broker, forget_everything, running_broker
+from tests.kafka_cluster import Cluster, running_cluster
+from tests.kafka_jars import BrokerUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,6 +19,11 @@ if TYPE_CHECKING:
 
 _ADDRESS = "ASLEEP_TEST_KAFKA"
 _REQUIRED = "ASLEEP_REQUIRE_KAFKA"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--soak` runs the long form of the tests that are marked with `soak`."""
+    parser.addoption("--soak", action="store_true", help="run the long form of tests that have one")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -45,6 +52,12 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in os.environ.keys() - {_ADDRESS, _REQUIRED}:
         if name.upper().startswith("ASLEEP_"):
             monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def soaking(request: pytest.FixtureRequest) -> bool:
+    """Whether this run has the time for a test's long form."""
+    return bool(request.config.getoption("--soak"))
 
 
 @pytest.fixture(scope="session")
@@ -80,6 +93,23 @@ def fragile_kafka(own_kafka_broker: Broker) -> Iterator[Broker]:
     forget_everything(own_kafka_broker.address)
     yield own_kafka_broker
     own_kafka_broker.heal()
+
+
+@pytest.fixture(scope="session")
+def _kafka_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    try:
+        with running_cluster(tmp_path_factory.mktemp("kafka-cluster")) as cluster:
+            yield cluster
+    except BrokerUnavailable as reason:
+        _without_a_broker(str(reason))
+
+
+@pytest.fixture
+def kafka_cluster(_kafka_cluster: Cluster) -> Iterator[Cluster]:
+    """Three brokers, without topics and groups of ours, that the test may pause, kill, stop and start."""
+    forget_everything(_kafka_cluster.address)
+    yield _kafka_cluster
+    _kafka_cluster.heal()
 
 
 @pytest.fixture(params=["sqlite", pytest.param("kafka", marks=pytest.mark.kafka)])

@@ -62,7 +62,7 @@ def demo(
     began = time.monotonic()
     tally = Tally()
     midnight = datetime.combine(FIRST_DAY, clock(), UTC)
-    url = URL.build(scheme="http", host=settings.host, port=settings.port, path="/webhook")
+    url = URL.build(scheme=settings.receiver_scheme, host=settings.host, port=settings.port, path="/webhook")
     with _receiver_and_lander(settings, key, console):
         deliver(
             _calls(users, days),

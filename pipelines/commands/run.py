@@ -1,4 +1,4 @@
-"""The verbs that run one room: `asleep receive`, `land`, `verify` and `build`."""
+"""The verbs that run one room: `asleep receive`, `drain`, `land`, `verify` and `build`."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from ingest.event_log.base import EventLogError
 from ingest.lander import land as land_log
-from ingest.receiver import serve
+from ingest.server import serve
 from ingest.settings import Settings
+from ingest.spool.by_hand import drain as drain_spools
 from ingest.telemetry import configure_logging
 from ingest.verify import VerifyReport
 from ingest.verify import verify as verify_landing
@@ -38,6 +40,53 @@ def receive(
     """
     given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
     serve(Settings().model_copy(update=given), workers=workers)
+
+
+def drain(
+    folder: Annotated[
+        Path | None,
+        typer.Argument(
+            exists=True,
+            file_okay=False,
+            help="Folder of spools, or one spool.",
+            show_default="ASLEEP_SPOOL_DIR",
+        ),
+    ] = None,
+) -> None:
+    """Move what the spools of dead receivers hold into the event log. Exits with 1 when anything is left.
+
+    A running receiver does this by itself for its own folder, and its own spool is left alone.
+
+    Example: asleep drain data/spool
+    """
+    settings = Settings()
+    configure_logging("ERROR")
+    root = folder or settings.spool_path
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        bar = progress.add_task("")
+        try:
+            spools = drain_spools(
+                settings,
+                root,
+                lambda path, done, held: progress.update(
+                    bar, description=path.name, completed=done, total=held
+                ),
+            )
+        except (EventLogError, OSError) as error:
+            typer.echo(f"nothing drained: {error}", err=True)
+            raise typer.Exit(1) from error
+    for spool in spools:
+        if spool.is_in_use:
+            typer.echo(f"{spool.path}: left alone, a running receiver drains it")
+        else:
+            typer.echo(f"{spool.path}: {spool.drained:,} records drained, {spool.left:,} left")
+        if spool.problem is not None:
+            typer.echo(f"{spool.path}: {spool.problem}", err=True)
+    if not spools:
+        typer.echo(f"no spool in {root}")
+    raise typer.Exit(0 if all(spool.ok for spool in spools) else 1)
 
 
 def land(

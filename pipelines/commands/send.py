@@ -135,7 +135,9 @@ def send(  # noqa: PLR0913  typer makes an option of each parameter
 
 def _address(url: str | None, settings: Settings) -> URL:
     if url is None:
-        return URL.build(scheme="http", host=settings.host, port=settings.port, path="/webhook")
+        return URL.build(
+            scheme=settings.receiver_scheme, host=settings.host, port=settings.port, path="/webhook"
+        )
     address = URL(url)
     if address.scheme not in {"http", "https"} or not address.host:
         raise typer.BadParameter(f"{url} is no http(s) address", param_hint="--url")

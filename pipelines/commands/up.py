@@ -8,9 +8,9 @@ import threading
 from collections.abc import Sequence
 from types import FrameType
 
-import typer
 from rich.console import Console
 
+from ingest.server import check_receiver
 from ingest.settings import Settings
 from pipelines.commands.processes import Child, asleep_command, script_command
 from pipelines.instance import dagster_home
@@ -83,11 +83,9 @@ def up() -> None:
     """
     settings = Settings()
     console = Console()
-    if not settings.api_keys:
-        console.print("[red]ASLEEP_API_KEYS is not set[/]: name the keys that callers send in x-api-key.")
-        raise typer.Exit(2)
+    check_receiver(settings)
     settings.data_dir.mkdir(parents=True, exist_ok=True)
-    console.print(f"webhook     http://{settings.host}:{settings.port}/webhook")
+    console.print(f"webhook     {settings.receiver_scheme}://{settings.host}:{settings.port}/webhook")
     console.print(f"Dagster UI  http://{settings.host}:{settings.dagster_port}")
     console.print(f"warehouse   {settings.published_path}")
     console.print(f"logs        {settings.data_dir / 'logs'}")

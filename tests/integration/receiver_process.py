@@ -26,7 +26,7 @@ KEY = "key-of-the-tests"
 PATIENCE_SECONDS = 30.0
 
 _PROGRAM = """
-from ingest.receiver import serve
+from ingest.server import serve
 from ingest.settings import Settings
 
 serve(Settings(), workers={workers})
@@ -166,8 +166,7 @@ def running_receiver(settings: Settings, *, workers: int = 1) -> Iterator[Receiv
         receiver.wait_until_ready()
         yield receiver
     finally:
-        if receiver.alive:
-            receiver.terminate()
+        receiver.terminate()
 
 
 def _command(workers: int) -> list[str]:
@@ -176,11 +175,9 @@ def _command(workers: int) -> list[str]:
 
 def _environment_of(settings: Settings) -> dict[str, str]:
     """The environment of a receiver with these settings; a key and a free port unless they are given."""
-    values = {name: str(getattr(settings, name)) for name in settings.model_fields_set}
-    if "api_keys" in values:
-        values["api_keys"] = ",".join(key.get_secret_value() for key in settings.api_keys)
+    every = settings.environment()
+    given = {name: every[name] for name in (f"ASLEEP_{field.upper()}" for field in settings.model_fields_set)}
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("ASLEEP_")}
-    given = {f"ASLEEP_{name.upper()}": value for name, value in values.items()}
     return {**inherited, "ASLEEP_API_KEYS": KEY, "ASLEEP_PORT": "0", **given}
 
 

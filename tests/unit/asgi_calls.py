@@ -29,7 +29,7 @@ def receiver_settings(**changes: Any) -> Settings:
 
 def receiver(log: MemoryLog, **changes: Any) -> Receiver:
     """The receiver's application on a log in memory."""
-    return create_app(receiver_settings(**changes), writer=log)
+    return create_app(receiver_settings(**changes), log=log)
 
 
 @dataclass

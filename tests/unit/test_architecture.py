@@ -12,66 +12,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.unit.rooms import ROOMS
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 ROOT = Path(__file__).parents[2]
-
-ROOMS = (
-    "ingest",
-    "ingest.settings",
-    "ingest.records",
-    "ingest.telemetry",
-    "ingest.durable_files",
-    "ingest.event_log",
-    "ingest.authentication",
-    "ingest.envelope",
-    "ingest.admission",
-    "ingest.health",
-    "ingest.webhook",
-    "ingest.openapi",
-    "ingest.http1",
-    "ingest.receiver",
-    "ingest.parquet_files",
-    "ingest.columns",
-    "ingest.batches",
-    "ingest.gaps",
-    "ingest.raw_files",
-    "ingest.positions",
-    "ingest.land_report",
-    "ingest.landing",
-    "ingest.lander",
-    "ingest.landed_receipts",
-    "ingest.offset_proof",
-    "ingest.verify",
-    "ingest.documentation",
-    "pipelines",
-    "pipelines.models",
-    "pipelines.statements",
-    "pipelines.database",
-    "pipelines.quality",
-    "pipelines.sources",
-    "pipelines.warehouse",
-    "pipelines.publishing",
-    "pipelines.lineage",
-    "pipelines.inspection",
-    "pipelines.hypnogram",
-    "pipelines.instance",
-    "pipelines.arrivals",
-    "pipelines.table_metadata",
-    "pipelines.checks",
-    "pipelines.assets",
-    "pipelines.sensors",
-    "pipelines.schedules",
-    "pipelines.definitions",
-    "pipelines.lost_runs",
-    "pipelines.run",
-    "pipelines.documentation",
-    "pipelines.simulation",
-    "pipelines.commands",
-    "pipelines.cli",
-)
-"""From the top down: a room imports from itself and from rooms above it."""
 
 DAGSTER_ROOMS = {
     f"pipelines.{room}"

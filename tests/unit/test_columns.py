@@ -18,6 +18,7 @@ from tests.unit.memory_reader import MemoryRecord
 
 SOURCE = Partition("asleep.events", 4)
 OURS = [(Header.RECEIPT_ID.value, b"r-1"), (Header.RECEIVED_AT.value, b"1769688000000001")]
+COLUMNS = {Header.BODY_BYTES.value: "attempt_body_bytes", Header.CALLS.value: "attempt_calls"}
 
 BYTES = st.one_of(
     st.binary(max_size=30), st.text(max_size=10).map(lambda text: text.encode("utf-8", "replace"))
@@ -57,12 +58,18 @@ def test_a_record_of_the_receiver_fills_its_columns_and_has_no_error() -> None:
         Header.SESSION_ID: "s",
         Header.REMOTE_ADDRESS: "127.0.0.1",
         Header.CONTENT_TYPE: "application/json",
+        Header.CONTENT_ENCODING: "gzip",
         Header.PATH: "/webhook",
         Header.SIGNATURE: "none",
         Header.ENVELOPE: "1",
         Header.REASON: "body_not_json",
     }
-    numbers = {Header.RECEIVED_AT: 1769688000000001, Header.STATUS: 413, Header.BODY_BYTES: 2**40}
+    numbers = {
+        Header.RECEIVED_AT: 1769688000000001,
+        Header.STATUS: 413,
+        Header.BODY_BYTES: 2**40,
+        Header.CALLS: 2**33,
+    }
     headers = [(name.value, str(cell).encode()) for name, cell in {**text, **numbers}.items()]
     [row] = rows(record(headers, b'{"a": "\xc3\xa9\x00"}', 1769688000123))
     assert row == {
@@ -72,6 +79,7 @@ def test_a_record_of_the_receiver_fills_its_columns_and_has_no_error() -> None:
         "body_bytes": None,
         "status": 413,
         "attempt_body_bytes": 2**40,
+        "attempt_calls": 2**33,
         "headers_other": None,
         "landing_error": None,
         "log_id": "cluster",
@@ -97,6 +105,8 @@ def test_headers_that_a_call_does_not_have_are_null() -> None:
         ([*OURS, ("status", b"-1")], b"{}", 0, "header status: no number"),
         ([*OURS, ("status", b"32768")], b"{}", 0, "header status: no number"),
         ([*OURS, ("body_bytes", b"9223372036854775808")], b"{}", 0, "header body_bytes: no number"),
+        ([*OURS, ("calls", b"1e3")], b"{}", 0, "header calls: no number"),
+        ([*OURS, ("content_encoding", b"\xff")], b"{}", 0, "header content_encoding: not UTF-8"),
         ([*OURS, ("receipt_id", b"r-2")], b"{}", 0, "header receipt_id: more than once, the first counts"),
         ([OURS[0], ("received_at", b"noon")], b"{}", 0, "header received_at: no moment in microseconds"),
         ([OURS[0], ("received_at", b"")], b"{}", 0, "header received_at: no moment in microseconds"),
@@ -156,6 +166,5 @@ def test_no_record_can_stop_a_partition_and_nothing_of_one_is_lost(
         assert (row["body"].encode() if row["body"] is not None else row["body_bytes"]) == value
         kept = [header["value"] for header in row["headers_other"] or []]
         for name, header in headers:
-            column = "attempt_body_bytes" if name == Header.BODY_BYTES else name
-            cell = row[column] if name in set(Header) else None
+            cell = row[COLUMNS.get(name, name)] if name in set(Header) else None
             assert header is None or header in kept or cell is not None

@@ -112,8 +112,9 @@ def test_a_lander_that_waits_for_another_sees_what_that_one_landed(tmp_path: Pat
         between = LandedRange("memory", *EVENTS, 2, 2, first.received_date)
         with between.path_in(tmp_path / "raw").open("xb") as file:
             table = pq.ParquetFile(first.path).read().slice(0, 1)
-            offset = pa.array([2], pa.int64())
-            write_parquet(file, table.set_column(20, SCHEMA.field("log_offset"), offset), between)
+            column = SCHEMA.get_field_index("log_offset")
+            second = table.set_column(column, SCHEMA.field(column), pa.array([2], pa.int64()))
+            write_parquet(file, second, between)
         os.close(others)
         wait_until(lambda: log.readers[-1].polls > 4)
     assert spans(tmp_path) == [(0, 1), (2, 2), (3, 3)]

@@ -78,7 +78,7 @@ def test_a_footer_says_what_the_path_says(
 ) -> None:
     path = put(tmp_path_factory.mktemp("raw"), landed)
     footer = read_footer(path)
-    assert (footer.range, footer.rows, footer.schema_version) == (landed, 0, "1")
+    assert (footer.range, footer.rows, footer.schema_version) == (landed, 0, "2")
 
 
 def test_files_come_by_log_partition_and_offset_whatever_their_date(tmp_path: Path) -> None:

@@ -11,7 +11,6 @@ import typer
 from pydantic import SecretStr
 
 from ingest.receiver import create_app
-from ingest.records import Reason
 from ingest.settings import Settings
 from pipelines.cli import app
 from pipelines.documentation import tables_page
@@ -97,13 +96,6 @@ def test_every_make_target_that_a_page_names_exists() -> None:
 
 def test_the_page_of_tables_is_what_the_models_say() -> None:
     assert (ROOT / "docs" / "tables.md").read_text() == tables_page(), "write it anew: make docs"
-
-
-def test_reasons_that_a_page_names_are_reasons() -> None:
-    page = (ROOT / "docs" / "operations.md").read_text()
-    named = set(re.findall(r"`(body_\w+|\w+_api_key|log_unavailable)`", page))
-    assert named <= set(Reason)
-    assert named
 
 
 @pytest.fixture

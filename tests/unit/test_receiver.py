@@ -6,12 +6,14 @@ import asyncio
 import json
 import time
 import uuid
+from pathlib import Path
 
 import pytest
 
 from ingest.authentication import NoApiKeys
-from ingest.receiver import create_app, serve
+from ingest.receiver import create_app
 from ingest.records import partition_key
+from ingest.server import serve
 from tests.unit.asgi_calls import AUTHENTIC, EVENT, Caller, HeaderList, post, receiver, receiver_settings
 from tests.unit.memory_log import MemoryLog
 
@@ -129,13 +131,15 @@ def test_receipt_ids_are_unique_and_in_the_order_of_arrival(log: MemoryLog) -> N
 
 def test_without_a_key_nothing_is_made_and_nothing_is_served(log: MemoryLog) -> None:
     with pytest.raises(NoApiKeys, match="ASLEEP_API_KEYS"):
-        create_app(receiver_settings(api_keys=""), writer=log)
+        create_app(receiver_settings(api_keys=""), log=log)
     with pytest.raises(NoApiKeys, match="ASLEEP_API_KEYS"):
         serve(receiver_settings(api_keys=""), workers=1)
 
 
-def test_the_log_is_started_with_the_application_and_closed_at_its_end(log: MemoryLog) -> None:
-    app = receiver(log)
+def test_the_log_is_started_with_the_application_and_closed_at_its_end(
+    log: MemoryLog, tmp_path: Path
+) -> None:
+    app = receiver(log, data_dir=tmp_path)
     assert not log.started
 
     async def scenario() -> None:

@@ -145,13 +145,13 @@ def test_a_client_that_leaves_in_mid_body_leaves_nothing(
 def test_an_event_that_is_not_acknowledged_gets_503_and_when_to_retry(
     failure: AppendFailed, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(logging.DEBUG, logger="ingest.webhook")
     reply = post(receiver(MemoryLog(failure=failure)))
     assert (reply.status, reply.json["error"]) == (503, Reason.LOG_UNAVAILABLE)
     assert int(reply.headers[b"retry-after"]) > 0
-    (record,) = caplog.records
-    assert record.levelno == logging.WARNING
-    assert record.__dict__["fields"]["receipt_id"] == reply.json["receipt_id"]
-    assert record.__dict__["fields"]["error"] == str(failure)
+    opened, told = caplog.records
+    assert (opened.levelno, str(failure) in str(opened.__dict__["fields"])) == (logging.WARNING, True)
+    assert (told.levelno, told.__dict__["fields"]["receipt_id"]) == (logging.DEBUG, reply.json["receipt_id"])
 
 
 @pytest.mark.parametrize(
@@ -162,12 +162,10 @@ def test_an_attempt_that_can_not_be_recorded_changes_no_reply_and_is_logged(
 ) -> None:
     reply = post(receiver(MemoryLog(failure=AppendFailed("refused"))), body, headers)
     assert reply.status == status
-    (warning,) = [record for record in caplog.records if record.levelno == logging.WARNING]
-    assert warning.__dict__["fields"] == {
-        "receipt_id": reply.json["receipt_id"],
-        "reason": "log_unavailable",
-        "error": "refused",
-    }
+    (warning,) = [
+        record for record in caplog.records if record.message.startswith("refused call not recorded")
+    ]
+    assert warning.__dict__["fields"]["receipt_id"] == reply.json["receipt_id"]
 
 
 def test_a_refusal_is_logged_with_its_reason_but_never_a_key_or_a_body(

@@ -1,4 +1,4 @@
-"""What `verify` finds inside the files: their offsets, and the receipts asked for."""
+"""What `verify` finds inside the files: their offsets, their schema, and the receipts asked for."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from ingest.event_log.base import Partition
-from ingest.parquet_files import SCHEMA, LandedFile, LandedRange, write_parquet
+from ingest.parquet_files import SCHEMA, LandedFile, LandedRange, read_footer, write_parquet
 from ingest.verify import VerifyReport, verify
+from tests.older_files import make_older
 from tests.unit.memory_landing import ATTEMPTS, land_once, landed, settings_of
 from tests.unit.memory_reader import ReadableLog
 
@@ -95,3 +96,25 @@ def test_each_receipt_asked_for_must_be_landed(tmp_path: Path, log: ReadableLog)
 def test_an_absent_file_of_receipts_is_an_error(tmp_path: Path, log: ReadableLog) -> None:
     with pytest.raises(FileNotFoundError):
         check(tmp_path, log, receipts=tmp_path / "absent.txt")
+
+
+def test_files_of_the_older_schema_are_well_and_landing_goes_on_behind_them(
+    tmp_path: Path, log: ReadableLog, files: list[LandedFile]
+) -> None:
+    for file in files:
+        make_older(file.path)
+    assert check(tmp_path, log, deep=True).ok
+    log.append(3)
+    land_once(tmp_path, log)
+    report = check(tmp_path, log, deep=True)
+    assert report.ok
+    assert [read_footer(file.path).schema_version for file in landed(tmp_path)] == ["1", "1", "1", "2"]
+    assert report.partitions[1].rows == 11
+
+
+def test_a_file_of_a_schema_that_is_not_known_is_found(
+    tmp_path: Path, log: ReadableLog, files: list[LandedFile], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ingest.parquet_files.SCHEMA_VERSION", "3")
+    rewrite(files[0].path, pq.ParquetFile(files[0].path).read(), files[0])
+    assert check(tmp_path, log).problems == (f"{files[0].path}: its schema is of version 3",)
