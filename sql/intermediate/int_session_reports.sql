@@ -13,7 +13,7 @@ with
         select events.session_number, events.revision, stg_events.*
         from stg_events
         inner join events using (log_id, log_partition, log_offset)
-        where not events.is_duplicate
+        where events.is_counted
     ),
 
     counted as (
@@ -21,11 +21,11 @@ with
             session_number,
             any_value(user_id) as user_id,
             any_value(session_id) as session_id,
-            count(*) filter (event = 'INFERENCE_COMPLETE' and not is_duplicate) as inference_events,
-            count(*) filter (event = 'SESSION_COMPLETE' and not is_duplicate) as final_reports,
+            count(*) filter (event = 'INFERENCE_COMPLETE' and is_counted) as inference_events,
+            count(*) filter (event = 'SESSION_COMPLETE' and is_counted) as final_reports,
             count(*) filter (is_duplicate) as duplicate_events,
             min(received_at) as first_received_at,
-            max(received_at) filter (not is_duplicate) as last_received_at
+            max(received_at) filter (is_counted) as last_received_at
         from events
         group by session_number
     ),

@@ -8,7 +8,7 @@ with
         from int_session_events
         inner join touched_sessions using (user_id, session_id)
         inner join int_session_reports using (user_id, session_id)
-        where event = 'INFERENCE_COMPLETE' and not is_duplicate
+        where event = 'INFERENCE_COMPLETE' and is_counted
     ),
 
     windows as (

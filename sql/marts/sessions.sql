@@ -88,9 +88,9 @@
 -- vendor_breathing_pattern: the vendor's word for the breathing
 -- vendor_validity: the vendor's validity word of the older API versions
 -- vendor_stat: the vendor's statistics as they came, JSON
--- inference_events: inference windows that count (second copies apart)
--- final_reports: final reports that count (second copies apart); the latest one wins
--- duplicate_events: second copies of events that were received again
+-- inference_events: inference windows that count (copies apart)
+-- final_reports: final reports that count (copies apart); the latest one wins
+-- duplicate_events: events that repeat the body or the timestamp of an earlier one
 -- first_received_at: instant (UTC) at which the first event of the session arrived
 -- last_received_at: instant (UTC) at which the last event that counts arrived
 -- raw_receipt_id: receipt of the final report that made the row; null before there is one

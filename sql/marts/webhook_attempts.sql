@@ -1,56 +1,79 @@
--- grain: one row per call to the webhook
+-- grain: one row per call to the webhook, or per several refused calls of one address, reason and second
 -- rebuild by: view
--- Every call: accepted, duplicate or rejected, and why. Never a key.
+-- Every call: accepted, duplicate or rejected, and why. Never a key. Count calls with sum(calls): under a
+-- flood refused calls are summed up.
 -- columns:
--- receipt_id: the receipt given in the answer
--- received_at: instant (UTC) at which the call arrived
--- verdict: accepted, duplicate (accepted, and a second copy of an earlier event), or rejected
--- reason: of a rejected call, why, in one word
+-- receipt_id: the receipt given in the answer; a row of several calls has one of its own
+-- received_at: instant (UTC) at which the call arrived; of several calls the second
+-- verdict: accepted, duplicate (accepted, and its body or its session:event:timestamp had been there), or
+-- rejected
+-- reason: why it was refused, in one word
 -- status: the HTTP status answered
+-- calls: 1, or how many refused calls the row sums up
 -- user_id: the x-user-id header of a rejected call; of an accepted one the user of the event
+-- is_user_mismatch: whether an accepted body names another user than x-user-id did; null of a rejected call,
+-- whose reason says so
+-- other_user_id: the x-user-id header of such a mismatch; user_id is the user that the body names
 -- remote_address: who called
 -- path: the path called
--- body_bytes: bytes of the body, as far as it was read
--- body: of a rejected call by an authentic caller, the body as it came
--- duplicate_of_receipt_id: of a duplicate, the receipt of the first copy
+-- signature: valid, none where the call had none, unchecked where it was not looked at; null where the call
+-- was refused before
+-- content_encoding: gzip where the body came compressed
+-- wire_bytes: bytes of the body as sent, as far as it was read; of several calls their sum
+-- body_bytes: bytes of the body as stored, decompressed; null where none is
+-- body: of a rejected call by an authentic caller, the body as it came; bytes that are no text as \xFF
+-- duplicate_of_receipt_id: of a duplicate, the receipt of the first such event to arrive
 with
+    -- bodies that could not be rows belong to no session: only the body tells their copies
+    set_aside as (
+        select
+            log_id,
+            log_partition,
+            log_offset,
+            first_value(receipt_id) over (
+                partition by user_id, session_id, event, body
+                order by received_at, log_id, log_partition, log_offset
+            ) as first_receipt_id
+        from stg_events
+        where reject_reason is not null and body is not null
+    ),
+
+    -- an event may reach the log after its caller was told that it did not: then it counts, and the caller
+    -- was refused all the same
     accepted as (
         select
-            stg_events.receipt_id,
-            stg_events.received_at,
-            case when int_session_events.is_duplicate then 'duplicate' else 'accepted' end as verdict,
-            null as reason,
-            200::smallint as status,
-            stg_events.user_id,
-            stg_events.remote_address,
-            stg_events.path,
-            stg_events.body_bytes,
-            null as body,
-            int_session_events.duplicate_of_receipt_id
-        from stg_events
+            events.receipt_id,
+            events.received_at,
+            attempts.reason,
+            coalesce(attempts.status, 200::smallint) as status,
+            events.user_id,
+            events.other_user_id is not null as is_user_mismatch,
+            events.other_user_id,
+            events.remote_address,
+            events.path,
+            events.signature,
+            events.content_encoding,
+            coalesce(events.wire_bytes, events.body_bytes) as wire_bytes,
+            events.body_bytes,
+            coalesce(
+                int_session_events.duplicate_of_receipt_id,
+                nullif(set_aside.first_receipt_id, events.receipt_id)
+            ) as duplicate_of_receipt_id
+        from stg_events as events
         left join int_session_events using (log_id, log_partition, log_offset)
+        left join set_aside using (log_id, log_partition, log_offset)
+        left join stg_attempts as attempts on attempts.receipt_id = events.receipt_id
         qualify
             row_number() over (
-                partition by stg_events.receipt_id
-                order by stg_events.received_at, log_id, log_partition, log_offset
+                partition by events.receipt_id order by events.received_at, log_id, log_partition, log_offset
             )
             = 1
     ),
 
     rejected as (
-        select
-            receipt_id,
-            received_at,
-            'rejected' as verdict,
-            reason,
-            status,
-            user_id,
-            remote_address,
-            path,
-            body_bytes,
-            body,
-            null as duplicate_of_receipt_id
+        select *
         from stg_attempts
+        anti join stg_events using (receipt_id)
         qualify
             row_number() over (
                 partition by receipt_id order by received_at, log_id, log_partition, log_offset
@@ -58,8 +81,42 @@ with
             = 1
     )
 
-select *
+select
+    receipt_id,
+    received_at,
+    case when duplicate_of_receipt_id is null then 'accepted' else 'duplicate' end as verdict,
+    reason,
+    status,
+    1::bigint as calls,
+    user_id,
+    is_user_mismatch,
+    other_user_id,
+    remote_address,
+    path,
+    signature,
+    content_encoding,
+    wire_bytes,
+    body_bytes,
+    null as body,
+    duplicate_of_receipt_id
 from accepted
 union all
-select *
+select
+    receipt_id,
+    received_at,
+    'rejected' as verdict,
+    reason,
+    status,
+    calls,
+    user_id,
+    null as is_user_mismatch,
+    null as other_user_id,
+    remote_address,
+    path,
+    signature,
+    content_encoding,
+    wire_bytes,
+    body_bytes,
+    body,
+    null as duplicate_of_receipt_id
 from rejected

@@ -1,6 +1,7 @@
 -- grain: one row per landed record of the topic asleep.attempts
 -- rebuild by: file
--- Calls that the receiver rejected. The body is there only where the caller was authentic.
+-- Calls that the receiver refused, one each, or several of one address, reason and second in one. The body is
+-- there only where the caller was authentic.
 select
     coalesce(receipt_id, concat_ws('/', log_id, log_topic, log_partition, log_offset)) as receipt_id,
     received_at,
@@ -12,8 +13,12 @@ select
     remote_address,
     path,
     content_type,
+    content_encoding,
+    signature,
     coalesce(reason, 'unreadable_record') as reason,
     status,
-    attempt_body_bytes as body_bytes,
-    nullif(body, '') as body
+    coalesce(attempt_calls, 1) as calls,
+    attempt_body_bytes as wire_bytes,
+    nullif(coalesce(strlen(body), octet_length(body_bytes)), 0) as body_bytes,
+    coalesce(nullif(body, ''), body_bytes::varchar) as body
 from read_parquet($attempt_files, filename = true, union_by_name = true, hive_partitioning = false)

@@ -262,6 +262,9 @@ select
     event_name as event,
     version,
     user as user_id,
+    case
+        when user <> nullif(user_id, '') and json_type(user_id_json) = 'VARCHAR' then user_id
+    end as other_user_id,
     session as session_id,
     case when has_plausible_event_time then event_time end as event_at,
     case when has_plausible_seq then seq::integer end as seq_num,
@@ -286,8 +289,12 @@ select
     coalesce(try_cast(peculiarities_json as varchar[]), []) as peculiarities,
     json_number(missing_data_ratio_json) as missing_data_ratio,
     case when json_type(stat_json) = 'OBJECT' then stat_json::varchar end as vendor_stat,
-    md5_number_lower(body) as body_hash,
-    strlen(body) as body_bytes,
+    -- equal bodies have equal timestamps: the body tells copies only where there is none
+    case when event_time is null or not has_plausible_event_time then md5_number_lower(body) end as body_hash,
+    coalesce(strlen(body), octet_length(body_bytes)) as body_bytes,
+    attempt_body_bytes as wire_bytes,
+    content_encoding,
+    signature,
     remote_address,
     path,
     rejected.reason as reject_reason,

@@ -22,6 +22,9 @@ ONE = "rowid = (select min(rowid) from {table})"
 FAULTS = {
     "cohort_metrics__all_holds_everyone": "update cohort_metrics set nights = nights + 1",
     "cohort_metrics__unique_key": "insert into cohort_metrics select * from cohort_metrics limit 1",
+    "int_session_events__duplicates_name_the_first": (
+        "update int_session_events set duplicate_of_receipt_id = receipt_id where is_duplicate"
+    ),
     "quarantined_events__is_empty": "update quarantined_events set field = field",
     "quarantined_events__unique_key": "insert into quarantined_events from quarantined_events limit 1",
     "sessions__every_accepted_session": "delete from sessions where rowid = 0",

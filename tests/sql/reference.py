@@ -72,6 +72,14 @@ class _Report:
         return (start, end) if end - start <= timedelta(minutes=5) * max(1, len(self.stages)) else None
 
     @property
+    def content(self) -> str:
+        """All that a hypnogram takes from it, but for its timestamp."""
+        arrays = [self.stages, self.flags("snoring_stages"), self.flags("breath_stages")]
+        numbers = [self.body.get("seq_num"), self.body.get("inference_seq_num")]
+        times = [self.window, self.moment("session", "start_time"), self.moment("session", "end_time")]
+        return repr((arrays, numbers, times))
+
+    @property
     def rank(self) -> tuple[Any, ...]:
         """Newest last: by timestamp where there is one, else by seq_num, then by arrival."""
         seq = self.body.get("seq_num")
@@ -88,15 +96,16 @@ def hypnograms(events: Sequence[Event]) -> dict[Key, Hypnogram]:
 
 
 def _first_copies(events: Sequence[Event]) -> Iterator[tuple[Key, _Report]]:
-    """Each event once, at the place of its first arrival."""
+    """Each event once, at the place of its first arrival; of one moment, all that differ."""
     seen: set[object] = set()
     for number, event in sorted(enumerate(events), key=lambda item: (item[1].received_at, item[0])):
         body = json.loads(event.value)
         report = _Report((event.received_at, number), body)
         key = (body["user_id"], body["session_id"])
-        marks: list[object] = [event.receipt_id, (key, body["event"], event.value)]
-        if body.get("timestamp") is not None:
-            marks.append((key, body["event"], report.moment("timestamp")))
+        said: object = event.value
+        if (moment := report.moment("timestamp")) is not None:
+            said = moment, report.content
+        marks: list[object] = [event.receipt_id, (key, body["event"], said)]
         if seen.isdisjoint(marks):
             yield key, report
         seen.update(marks)
