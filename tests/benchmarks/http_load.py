@@ -1,108 +1,139 @@
 """Loads a webhook over keep-alive connections and prints as JSON how it answered.
 
 `python -m tests.benchmarks.http_load --port 8000 --key KEY --connections 64 --seconds 5`
+
+Each connection sends a request, awaits its reply and sends the next. The load shares the machine with what it
+measures, so it does little: plain sockets, and requests that are made and signed beforehand.
 """
 
 from __future__ import annotations
 
 import argparse
-import asyncio
+import base64
+import hashlib
+import hmac
 import json
+import selectors
+import socket
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
-from typing import cast
-
-import uvloop
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from itertools import cycle
 
 BODY_BYTES = 350
 SESSIONS = 512
-_NO_TRANSPORT = "the connection is not made yet"
+USERS = SESSIONS // 4
+PATIENCE_SECONDS = 10.0
+_READ_BYTES = 64 * 1024
+_HEAD_END = b"\r\n\r\n"
+_CONTENT_LENGTH = b"content-length:"
 
 
 @dataclass(frozen=True)
 class LoadReport:
-    """What a load saw: replies counted after the warm-up, latencies in milliseconds."""
+    """What a load saw: rate, latencies (milliseconds) and statuses after the warm-up, replies in all."""
 
     requests_per_second: float
     p50_ms: float
     p99_ms: float
+    p999_ms: float
     statuses: dict[str, int]
+    replies: int
 
 
-@dataclass
-class _Tally:
-    """What the connections of one load share: the requests to send, and what came back."""
+class _Connection:
+    """One connection and the reply that arrives on it."""
 
-    requests: Sequence[bytes]
-    latencies: list[float] = field(default_factory=list)
-    statuses: Counter[str] = field(default_factory=Counter)
-    counting: bool = False
-    sent: int = 0
+    __slots__ = ("_reply", "_socket", "sent_at")
 
-    def next_request(self) -> bytes:
-        self.sent += 1
-        return self.requests[self.sent % len(self.requests)]
+    def __init__(self, connected: socket.socket) -> None:
+        self._socket = connected
+        self._reply = b""
+        self.sent_at = 0.0
 
+    def send(self, request: bytes) -> None:
+        """Send a request; it is smaller than the empty buffer of the socket, so this never waits."""
+        self.sent_at = time.perf_counter()
+        self._socket.sendall(request)
 
-class _Connection(asyncio.Protocol):
-    """Sends a request, awaits its reply, sends the next."""
-
-    def __init__(self, tally: _Tally) -> None:
-        self._tally = tally
-        self._buffer = b""
-        self._sent_at = 0.0
-        self._transport: asyncio.Transport | None = None
-        self.lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        # uvloop's transports are asyncio.Transport by their methods only.
-        self._transport = cast(asyncio.Transport, transport)
-        self._send()
-
-    def data_received(self, data: bytes) -> None:
-        buffer = self._buffer + data if self._buffer else data
-        head_ends = buffer.find(b"\r\n\r\n")
-        if head_ends < 0 or len(buffer) < head_ends + 4 + _content_length(buffer[:head_ends]):
-            self._buffer = buffer
-            return
-        self._buffer = b""
-        if self._tally.counting:
-            self._tally.latencies.append(time.perf_counter() - self._sent_at)
-            self._tally.statuses[buffer[9:12].decode()] += 1
-        self._send()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        if not self.lost.done():
-            self.lost.set_exception(exc or ConnectionError("the server closed a connection under load"))
-
-    def close(self) -> None:
-        """End the connection; not a loss."""
-        self.lost.cancel()
-        if self._transport is not None:
-            self._transport.abort()
-
-    def _send(self) -> None:
-        assert self._transport is not None, _NO_TRANSPORT
-        self._sent_at = time.perf_counter()
-        self._transport.write(self._tally.next_request())
+    def receive(self) -> bytes | None:
+        """The status of the reply, or None while it is incomplete; raises ConnectionError at its end."""
+        data = self._socket.recv(_READ_BYTES)
+        if not data:
+            raise ConnectionError("the server closed a connection under load")
+        reply = self._reply + data
+        head_bytes = reply.find(_HEAD_END)
+        if head_bytes < 0 or len(reply) < head_bytes + 4 + _content_length(reply[:head_bytes]):
+            self._reply = reply
+            return None
+        self._reply = b""
+        return reply[9:12]
 
 
+@lru_cache(maxsize=128)
 def _content_length(head: bytes) -> int:
-    start = head.lower().index(b"content-length:") + len(b"content-length:")
+    start = head.lower().index(_CONTENT_LENGTH) + len(_CONTENT_LENGTH)
     return int(head[start:].split(b"\r\n", 1)[0])
 
 
-def inference_requests(path: str, key: str) -> list[bytes]:
-    """One request per session, each with an INFERENCE_COMPLETE body of BODY_BYTES bytes."""
+class Load:
+    """Open connections to a server on the loopback interface, with a request under way on each."""
+
+    def __init__(self, port: int, requests: Sequence[bytes], connections: int) -> None:
+        self._selector = selectors.DefaultSelector()
+        self._requests = cycle(requests)
+        self._sockets = [socket.create_connection(("127.0.0.1", port)) for _ in range(connections)]
+        for connected in self._sockets:
+            connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            connection = _Connection(connected)
+            self._selector.register(connected, selectors.EVENT_READ, connection)
+            connection.send(next(self._requests))
+
+    def run(self, seconds: float) -> tuple[list[float], Counter[bytes]]:
+        """Latencies in seconds and statuses of the replies that come meanwhile.
+
+        Raises OSError when a connection is lost, TimeoutError when no reply comes.
+        """
+        latencies: list[float] = []
+        statuses: list[bytes] = []
+        ends = time.perf_counter() + seconds
+        now = 0.0
+        while now < ends:
+            ready = self._selector.select(PATIENCE_SECONDS)
+            if not ready:
+                raise TimeoutError(f"no reply on any connection for {PATIENCE_SECONDS:g} seconds")
+            for key, _ in ready:
+                connection: _Connection = key.data
+                status = connection.receive()
+                now = time.perf_counter()
+                if status is not None:
+                    latencies.append(now - connection.sent_at)
+                    statuses.append(status)
+                    connection.send(next(self._requests))
+        return latencies, Counter(statuses)
+
+    def close(self) -> None:
+        """End the connections, whatever is under way on them."""
+        self._selector.close()
+        for connected in self._sockets:
+            connected.close()
+
+
+def inference_requests(path: str, key: str, signing_secret: str | None = None) -> list[bytes]:
+    """One request per session, each with an INFERENCE_COMPLETE body of BODY_BYTES bytes.
+
+    With a secret of Standard Webhooks they are signed, with the present moment as their timestamp.
+    """
     requests = []
     for number in range(SESSIONS):
+        user_id = f"user-{number % USERS:04d}"
         event = {
             "event": "INFERENCE_COMPLETE",
             "version": "V3",
             "timestamp": "2026-03-01T23:15:00Z",
-            "user_id": f"user-{number // 4:04d}",
+            "user_id": user_id,
             "session_id": f"session-{number:06d}",
             "seq_num": 9,
             "inference_seq_num": 0,
@@ -114,47 +145,41 @@ def inference_requests(path: str, key: str) -> list[bytes]:
         assert len(body) == BODY_BYTES
         head = (
             f"POST {path} HTTP/1.1\r\nHost: receiver\r\nContent-Type: application/json\r\n"
-            f"x-api-key: {key}\r\nx-user-id: user-{number // 4:04d}\r\nContent-Length: {len(body)}\r\n\r\n"
+            f"x-api-key: {key}\r\nx-user-id: {user_id}\r\nContent-Length: {len(body)}\r\n"
         )
-        requests.append(head.encode() + body)
+        if signing_secret is not None:
+            head += _signature(f"call-{number:06d}", body, signing_secret)
+        requests.append(head.encode() + b"\r\n" + body)
     return requests
 
 
-async def load(
-    port: int, path: str, key: str, connections: int, seconds: float, warm_up: float
-) -> LoadReport:
-    """Load one path of a server on the loopback interface; raises OSError when a connection is lost."""
-    loop = asyncio.get_running_loop()
-    tally = _Tally(inference_requests(path, key))
-    protocols = [
-        (await loop.create_connection(lambda: _Connection(tally), "127.0.0.1", port))[1]
-        for _ in range(connections)
-    ]
-    await _watch(protocols, warm_up)
-    tally.counting = True
+def _signature(call_id: str, body: bytes, secret: str) -> str:
+    timestamp = int(time.time())
+    key = base64.b64decode(secret.removeprefix("whsec_"))
+    digest = hmac.digest(key, f"{call_id}.{timestamp}.".encode() + body, hashlib.sha256)
+    signature = base64.b64encode(digest).decode()
+    return f"webhook-id: {call_id}\r\nwebhook-timestamp: {timestamp}\r\nwebhook-signature: v1,{signature}\r\n"
+
+
+def measure(load: Load, seconds: float, warm_up: float) -> LoadReport:
+    """Load for the time of the warm-up and then for `seconds`, and report on the latter."""
+    _, warming = load.run(warm_up)
     began = time.perf_counter()
-    await _watch(protocols, seconds)
+    latencies, statuses = load.run(seconds)
     took = time.perf_counter() - began
-    tally.counting = False
-    for protocol in protocols:
-        protocol.close()
-    if not tally.latencies:
-        raise RuntimeError("no reply came back")
-    latencies = sorted(tally.latencies)
+    latencies.sort()
+
+    def percentile_ms(share: float) -> float:
+        return 1000 * latencies[int(len(latencies) * share)]
+
     return LoadReport(
         requests_per_second=len(latencies) / took,
-        p50_ms=1000 * latencies[len(latencies) // 2],
-        p99_ms=1000 * latencies[len(latencies) * 99 // 100],
-        statuses=dict(tally.statuses),
+        p50_ms=percentile_ms(0.5),
+        p99_ms=percentile_ms(0.99),
+        p999_ms=percentile_ms(0.999),
+        statuses={status.decode(): count for status, count in statuses.items()},
+        replies=statuses.total() + warming.total(),
     )
-
-
-async def _watch(protocols: Sequence[_Connection], seconds: float) -> None:
-    lost, _ = await asyncio.wait(
-        [protocol.lost for protocol in protocols], timeout=seconds, return_when=asyncio.FIRST_COMPLETED
-    )
-    for future in lost:
-        future.result()
 
 
 def main() -> None:
@@ -163,14 +188,17 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--path", default="/webhook")
     parser.add_argument("--key", required=True)
+    parser.add_argument("--signing-secret", help="sign with this secret of Standard Webhooks (whsec_...)")
     parser.add_argument("--connections", type=int, default=64)
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--warm-up", type=float, default=1.0)
     given = parser.parse_args()
-    report = uvloop.run(
-        load(given.port, given.path, given.key, given.connections, given.seconds, given.warm_up)
-    )
-    print(json.dumps(asdict(report)))
+    requests = inference_requests(given.path, given.key, given.signing_secret)
+    load = Load(given.port, requests, given.connections)
+    try:
+        print(json.dumps(asdict(measure(load, given.seconds, given.warm_up))))
+    finally:
+        load.close()
 
 
 if __name__ == "__main__":
