@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sqlite3
 import time
 import uuid
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, closing, contextmanager, suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from ingest.event_log import open_reader, open_writer
@@ -14,10 +15,12 @@ from ingest.event_log.base import AppendFailed
 from ingest.records import Headers, Topic
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Collection
+    from collections.abc import AsyncIterator, Callable, Collection, Iterator
+    from pathlib import Path
 
     from ingest.event_log.base import EventLogWriter, LogRecord, Partition, Position
     from ingest.settings import Settings
+    from tests.kafka_broker import Broker
 
 PATIENCE_SECONDS = 30.0
 
@@ -114,3 +117,21 @@ def wait_until(condition: Callable[[], bool], what: str) -> None:
 async def until_well(writer: EventLogWriter) -> None:
     """Return once the writer has no problem."""
     await asyncio.to_thread(wait_until, lambda: writer.problem() is None, "a log without a problem")
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """The embedded log, locked against every other writer."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        yield
+
+
+@contextmanager
+def paused(broker: Broker) -> Iterator[None]:
+    """The broker hangs: connections stay open, nothing is answered."""
+    broker.pause()
+    try:
+        yield
+    finally:
+        broker.resume()

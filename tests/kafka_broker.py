@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -14,20 +12,20 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Final
+from typing import Final, Self
 
 from ingest.records import Topic
+from tests.kafka_jars import BrokerUnavailable, kafka_jars
 
-_REPOSITORY: Final = Path(__file__).resolve().parents[1]
-_POM: Final = Path(__file__).resolve().parent / "kafka" / "pom.xml"
 _STARTED: Final = b"Kafka Server started"
 _PATIENCE_SECONDS: Final = 60.0
 
 _PROPERTIES: Final = """\
 process.roles=broker,controller
-node.id=1
-controller.quorum.voters=1@127.0.0.1:{controller_port}
+node.id={node_id}
+controller.quorum.voters={voters}
 controller.listener.names=CONTROLLER
 listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}
 advertised.listeners=PLAINTEXT://127.0.0.1:{port}
@@ -35,47 +33,11 @@ listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
 log.dirs={data}
 auto.create.topics.enable=false
 offsets.topic.num.partitions=1
-offsets.topic.replication.factor=1
+offsets.topic.replication.factor={brokers}
 group.initial.rebalance.delay.ms=0
 broker.heartbeat.interval.ms=200
-broker.session.timeout.ms=1000
+broker.session.timeout.ms={session_timeout_ms}
 """
-
-
-class BrokerUnavailable(Exception):
-    """No broker can be started here; the text says why."""
-
-
-def kafka_jars() -> Path:
-    """Folder with the broker's jars; copied by Maven into the repository's cache when they are not there.
-
-    Raises BrokerUnavailable.
-    """
-    version = hashlib.sha256(_POM.read_bytes()).hexdigest()[:12]
-    folder = _REPOSITORY / ".cache" / "kafka" / version
-    _demand("java")
-    if folder.is_dir():
-        return folder
-    _demand("mvn")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
-        copied = Path(scratch) / "jars"
-        copy = ["dependency:copy-dependencies", f"-DoutputDirectory={copied}"]
-        command = ["mvn", "-q", "-B", "-f", str(_POM), *copy]
-        run = subprocess.run(command, capture_output=True, text=True, check=False)
-        if run.returncode != 0:
-            raise BrokerUnavailable(f"Maven could not copy its jars: {run.stdout[-2000:]}{run.stderr}")
-        try:
-            copied.rename(folder)
-        except OSError:  # another test run was first
-            if not folder.is_dir():
-                raise
-    return folder
-
-
-def _demand(tool: str) -> None:
-    if shutil.which(tool) is None:
-        raise BrokerUnavailable(f"no `{tool}` on the PATH; install it, or give an ASLEEP_TEST_KAFKA")
 
 
 def free_port() -> int:
@@ -86,24 +48,55 @@ def free_port() -> int:
         return port
 
 
+@dataclass(frozen=True)
+class Quorum:
+    """What the brokers of one cluster agree on: its identity, and the ports of their controllers."""
+
+    cluster_id: str
+    controller_ports: tuple[int, ...]
+
+    @classmethod
+    def of(cls, brokers: int) -> Self:
+        """A new cluster of so many brokers, on free loopback ports."""
+        cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        return cls(cluster_id, tuple(free_port() for _ in range(brokers)))
+
+    @property
+    def voters(self) -> str:
+        """The controllers as Kafka's configuration names them; nodes are counted from 1."""
+        return ",".join(f"{node}@127.0.0.1:{port}" for node, port in enumerate(self.controller_ports, 1))
+
+
 class Broker:
     """One broker in KRaft mode on free loopback ports; its data outlives `kill` and `stop`.
 
-    `folder` is where it keeps its data, its configuration and broker.log.
+    `folder` is where it keeps its data, its configuration and broker.log. It is a cluster of its own unless
+    it is given a place in a quorum.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._java = ["java", "-Xmx384M", "-XX:+UseSerialGC", "-cp", f"{kafka_jars()}/*"]
+    def __init__(self, folder: Path, quorum: Quorum | None = None, node_id: int = 1) -> None:
+        quorum = quorum or Quorum.of(1)
+        brokers = len(quorum.controller_ports)
+        heap = "-Xmx384M" if brokers == 1 else "-Xmx256M"
+        self._java = ["java", heap, "-XX:+UseSerialGC", "-cp", f"{kafka_jars()}/*"]
         self._log_path = folder / "broker.log"
         self._properties_path = folder / "server.properties"
         self._process: subprocess.Popen[bytes] | None = None
         port = free_port()
         self.address = f"127.0.0.1:{port}"
         folder.mkdir(parents=True, exist_ok=True)
-        self._properties_path.write_text(
-            _PROPERTIES.format(port=port, controller_port=free_port(), data=folder / "data"), encoding="utf-8"
+        properties = _PROPERTIES.format(
+            node_id=node_id,
+            voters=quorum.voters,
+            port=port,
+            controller_port=quorum.controller_ports[node_id - 1],
+            data=folder / "data",
+            brokers=brokers,
+            # A broker that is only slow must not be taken for dead where another would take its place.
+            session_timeout_ms=1000 if brokers == 1 else 3000,
         )
-        self._format()
+        self._properties_path.write_text(properties, encoding="utf-8")
+        self._format(quorum.cluster_id)
 
     @property
     def url(self) -> str:
@@ -119,19 +112,37 @@ class Broker:
 
     def start(self) -> None:
         """Start the broker, on the same port and data every time, and wait until it serves."""
+        self.launch()
+        self.wait_until_started()
+
+    def launch(self) -> None:
+        """Start the broker without waiting: one of several serves only once most of them are there."""
         if self._process is not None:
             raise RuntimeError("the broker is running already")
         with self._log_path.open("ab") as log:
-            begin = log.tell()
+            self._begin = log.tell()
             self._process = subprocess.Popen(
                 [*self._java, "kafka.Kafka", str(self._properties_path)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
             )
+
+    def wait_until_started(self) -> None:
+        """Return once the launched broker serves; raises BrokerUnavailable."""
+        deadline = time.monotonic() + _PATIENCE_SECONDS
         with self._log_path.open("rb") as log:
-            log.seek(begin)
-            self._wait_until_started(log)
+            log.seek(self._begin)
+            text = b""
+            while _STARTED not in text:
+                ended = not self.is_running
+                text += log.read()
+                if _STARTED not in text and (ended or time.monotonic() > deadline):
+                    self.kill()
+                    raise BrokerUnavailable(
+                        f"the broker did not start: {text[-3000:].decode(errors='replace')}"
+                    )
+                time.sleep(0.05)
 
     def pause(self) -> None:
         """Hang: connections stay open, nothing is answered."""
@@ -151,34 +162,20 @@ class Broker:
 
     def heal(self) -> None:
         """Make the broker serve again, whatever a test did to it."""
-        if self._process is not None and self._process.poll() is not None:
-            self._process = None
-        if self._process is None:
-            self.start()
-        else:
+        if self.is_running:
             self.resume()
+        else:
+            self._process = None
+            self.start()
 
-    def _format(self) -> None:
-        storage = [*self._java, "kafka.tools.StorageTool"]
-        cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        subprocess.run(
-            [*storage, "format", f"--cluster-id={cluster_id}", "-c", str(self._properties_path)],
-            capture_output=True,
-            check=True,
-        )
+    @property
+    def is_running(self) -> bool:
+        """Whether its process is there, hanging or not."""
+        return self._process is not None and self._process.poll() is None
 
-    def _wait_until_started(self, log: IO[bytes]) -> None:
-        text = b""
-        deadline = time.monotonic() + _PATIENCE_SECONDS
-        while _STARTED not in text:
-            ended = self._process is None or self._process.poll() is not None
-            text += log.read()
-            if _STARTED in text:
-                return
-            if ended or time.monotonic() > deadline:
-                self.kill()
-                raise BrokerUnavailable(f"the broker did not start: {text[-3000:].decode(errors='replace')}")
-            time.sleep(0.05)
+    def _format(self, cluster_id: str) -> None:
+        storage = [*self._java, "kafka.tools.StorageTool", "format", f"--cluster-id={cluster_id}"]
+        subprocess.run([*storage, "-c", str(self._properties_path)], capture_output=True, check=True)
 
     def _end(self, how: signal.Signals) -> None:
         process, self._process = self._process, None

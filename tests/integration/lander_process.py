@@ -193,7 +193,7 @@ def assert_each_landed_once(settings: Settings, receipts: Sequence[str], folder:
     asked = folder / "receipts.txt"
     asked.write_text("".join(f"{receipt}\n" for receipt in receipts), encoding="utf-8")
     report = verify(settings, deep=True, receipts=asked)
-    assert report.problems == ()
+    assert report.problems == (), report.problems
     assert report.asked_receipts is not None
     assert report.asked_receipts.asked == len(receipts)
     return report

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import pytest
 
 from ingest.records import Topic
 from ingest.settings import Settings
+from tests.event_log import locked, paused
 from tests.integration.receiver_process import (
     ReceiverProcess,
     running_receiver,
@@ -40,27 +40,10 @@ def log(request: pytest.FixtureRequest, tmp_path: Path) -> Log:
     if request.param == "sqlite":
         path = tmp_path / "event_log.db"
         settings = Settings(data_dir=tmp_path, append_timeout_seconds=0.5)
-        return Log(settings, lambda: _locked(path))
+        return Log(settings, lambda: locked(path))
     broker: Broker = request.getfixturevalue("fragile_kafka")
     settings = Settings(data_dir=tmp_path, append_timeout_seconds=0.5, event_log_url=broker.url)
-    return Log(settings, lambda: _paused(broker))
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """The embedded log, locked against every other writer."""
-    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        connection.execute("BEGIN IMMEDIATE")
-        yield
-
-
-@contextmanager
-def _paused(broker: Broker) -> Iterator[None]:
-    broker.pause()
-    try:
-        yield
-    finally:
-        broker.resume()
+    return Log(settings, lambda: paused(broker))
 
 
 @pytest.fixture

@@ -4,28 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from ingest.event_log import open_writer
 from ingest.settings import Settings
-from tests.event_log import everything_in
+from tests.event_log import everything_in, paused
 from tests.kafka_broker import Broker
 from tests.spooling import eventually, flushed, on_the_spool, receipts_of, send, spooling, well
 
 TIMEOUT_SECONDS = 0.5
-
-
-@contextmanager
-def _paused(broker: Broker) -> Iterator[None]:
-    broker.pause()
-    try:
-        yield
-    finally:
-        broker.resume()
 
 
 @pytest.mark.kafka
@@ -87,7 +76,7 @@ def test_the_event_loop_is_not_blocked_while_the_broker_hangs(fragile_kafka: Bro
         async with spooling(settings, open_writer(settings)) as writer:
             await well(writer)
             ticker = asyncio.create_task(tick())
-            with _paused(fragile_kafka):
+            with paused(fragile_kafka):
                 # More than the producer's buffer holds, so that `send` would have to wait for room.
                 await asyncio.gather(*[send(writer, number, size=100_000) for number in range(480)])
                 await eventually(lambda: writer.spooled_total == 480, "everything on the spool")

@@ -15,7 +15,7 @@ import pytest
 from ingest.event_log import open_writer
 from ingest.settings import Settings
 from ingest.spool.writer import SpoolingWriter
-from tests.event_log import everything_in
+from tests.event_log import everything_in, locked, paused
 from tests.kafka_broker import Broker
 from tests.spooling import eventually, flushed, on_the_spool, receipts_of, send, spool_files, spooling, well
 
@@ -42,17 +42,10 @@ def log(request: pytest.FixtureRequest, tmp_path: Path) -> Log:
     )
     if request.param == "sqlite":
         path = tmp_path / "log" / "event_log.db"
-        return Log(settings, lambda: _locked(path), lambda: _no_folder(path.parent))
+        return Log(settings, lambda: locked(path), lambda: _no_folder(path.parent))
     broker: Broker = request.getfixturevalue("fragile_kafka")
     settings = settings.model_copy(update={"event_log_url": broker.url})
-    return Log(settings, lambda: _paused(broker), lambda: _killed(broker))
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        connection.execute("BEGIN IMMEDIATE")
-        yield
+    return Log(settings, lambda: paused(broker), lambda: _killed(broker))
 
 
 @contextmanager
@@ -63,15 +56,6 @@ def _no_folder(folder: Path) -> Iterator[None]:
         yield
     finally:
         folder.unlink()
-
-
-@contextmanager
-def _paused(broker: Broker) -> Iterator[None]:
-    broker.pause()
-    try:
-        yield
-    finally:
-        broker.resume()
 
 
 @contextmanager
