@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sqlite3
 import struct
 from collections.abc import Collection, Iterator
@@ -13,9 +14,13 @@ from typing import Final, NamedTuple
 from ingest.event_log.base import EventLogError
 from ingest.event_log.sqlite_file import SPAN, decode_headers, open_file
 from ingest.records import Headers
+from ingest.spool.folders import RESERVE_NAME
 from ingest.spool.holding import ROW_BYTES, Holding
 
 _log = logging.getLogger(__name__)
+
+RESERVE_BYTES: Final = 16 * 1024 * 1024
+"""Room that deleting needs: of a disk that the spool has filled none would ever be given back without it."""
 
 _ASIDE: Final = 1 << 60
 """Added to the row id of a record that the log refused: it is then behind all others."""
@@ -38,18 +43,22 @@ class SpooledRecord(NamedTuple):
 class SpoolFile:
     """The file behind a SqliteWriter, read and emptied from one thread, beside that writer or without it.
 
+    A second file beside it keeps room on the disk, to be given up when there is none left to delete with.
+
     Events come before attempts, each in the order of their appends. Methods raise SpoolUnavailable.
     """
 
     def __init__(self, path: Path, patience_seconds: float) -> None:
         self.path = path
+        self._reserve = path.with_name(RESERVE_NAME)
         self._patience_seconds = patience_seconds
         self._database: sqlite3.Connection | None = None
 
     def make(self) -> None:
-        """Make the file where it is absent."""
+        """Make the file where it is absent, with its reserve."""
         try:
             open_file(self.path, self._patience_seconds).close()
+            self.fill_reserve()
         except (sqlite3.Error, OSError, EventLogError) as error:
             raise SpoolUnavailable(f"the spool {self.path} can not be made: {error}") from error
 
@@ -79,8 +88,27 @@ class SpoolFile:
             return records or self.read(max_records, max_bytes)
         return records
 
+    def fill_reserve(self) -> None:
+        """Keep room on the disk for the day when there is none; raises OSError where there is not so much."""
+        if self._reserve.exists():
+            return
+        draft = self._reserve.with_suffix(".new")
+        with draft.open("wb") as file:
+            os.posix_fallocate(file.fileno(), 0, RESERVE_BYTES)
+        draft.replace(self._reserve)
+
     def settle(self, in_the_log: Collection[int], refused: Collection[int]) -> None:
         """Delete the rows that are in the log now, and set aside those that it refused: both or neither."""
+        try:
+            self._settle(in_the_log, refused)
+        except SpoolUnavailable as error:
+            if not _is_full(error.__cause__) or not self._reserve.exists():
+                raise
+            _log.warning("the disk of the spool %s is full: its reserve is given up", self.path)
+            self._reserve.unlink()
+            self._settle(in_the_log, refused)
+
+    def _settle(self, in_the_log: Collection[int], refused: Collection[int]) -> None:
         with self._opened() as database:
             database.execute("BEGIN IMMEDIATE")
             gone = [(position,) for position in in_the_log]
@@ -146,3 +174,8 @@ class SpoolFile:
         except (sqlite3.Error, OSError, EventLogError) as error:
             self.close()
             raise SpoolUnavailable(f"the spool {self.path} can not be used: {error}") from error
+
+
+def _is_full(error: BaseException | None) -> bool:
+    # A limit on the size of files shows as an error of the disk.
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}

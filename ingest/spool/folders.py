@@ -13,6 +13,8 @@ import uuid_utils
 from ingest.durable_files import FileOperations
 
 FILE_NAME: Final = "spool.db"
+RESERVE_NAME: Final = "reserve"
+"""A file that only keeps room on the disk."""
 
 _NAME: Final = re.compile(r"[0-9a-f]{32}")
 _TRIES: Final = 10
@@ -73,7 +75,8 @@ class SpoolFolder:
         The file goes last: without its write-ahead log it holds what was drained, never less.
         """
         beside = sorted(self.path.glob(f"{FILE_NAME}.*.new*"))
-        for path in (*beside, self._part("wal"), self._part("shm"), self.file):
+        reserve = sorted(self.path.glob(f"{RESERVE_NAME}*"))
+        for path in (*beside, *reserve, self._part("wal"), self._part("shm"), self.file):
             path.unlink(missing_ok=True)
         self.path.rmdir()
         self.release()

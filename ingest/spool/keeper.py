@@ -175,7 +175,7 @@ class SpoolKeeper:
             if before == self.store.appended and not self.store.in_flight:
                 # Appends that were given up and might have been stored were not: they count no more.
                 own.holding.clear()
-            await self._thread.run(_shrink, own)
+            await self._thread.run(_tidy, own)
         return step
 
     async def _watch_disk(self) -> None:
@@ -196,7 +196,8 @@ def _make(root: Path, patience_seconds: float) -> HeldSpool:
     return HeldSpool(folder, file, Holding())
 
 
-def _shrink(spool: HeldSpool) -> None:
+def _tidy(spool: HeldSpool) -> None:
+    spool.file.fill_reserve()
     if spool.file.path.stat().st_size > _SHRINK_BYTES:
         spool.file.shrink()
 

@@ -11,6 +11,7 @@ from shutil import disk_usage
 import pytest
 
 from ingest.settings import Settings
+from ingest.spool.file import RESERVE_BYTES
 from tests.integration.campaign import prove_nothing_is_lost, spooled_records, wait_until_drained
 from tests.integration.load import Load
 from tests.integration.receiver_process import ReceiverProcess, running_receiver, wait_until
@@ -31,6 +32,7 @@ class Disk:
     settings: Settings
     narrow: Callable[[ReceiverProcess], object]
     widen: Callable[[ReceiverProcess], object]
+    drains_while_narrow: bool
 
 
 @pytest.fixture
@@ -41,15 +43,16 @@ def settings(fragile_kafka: Broker, tmp_path: Path) -> Settings:
 @pytest.fixture(params=["full disk", "largest file"])
 def disk(request: pytest.FixtureRequest, settings: Settings, tmp_path: Path) -> Iterator[Disk]:
     if request.param == "largest file":
-        yield Disk(settings, _limit_files(ROOM_BYTES), _limit_files(resource.RLIM_INFINITY))
+        yield Disk(settings, _limit_files(ROOM_BYTES), _limit_files(resource.RLIM_INFINITY), False)
         return
     try:
-        with small_disk(tmp_path / "small", 8 * ROOM_BYTES) as folder:
+        with small_disk(tmp_path / "small", 2 * RESERVE_BYTES) as folder:
             ballast = folder / "ballast"
             yield Disk(
                 settings.model_copy(update={"spool_dir": folder / "spool", "spool_min_free_bytes": 0}),
-                lambda _: ballast.write_bytes(bytes(min(6 * ROOM_BYTES, disk_usage(folder).free))),
+                lambda _: ballast.write_bytes(bytes(disk_usage(folder).free - ROOM_BYTES)),
                 lambda _: ballast.unlink(),
+                drains_while_narrow=True,
             )
     except NoMount as reason:
         pytest.skip(f"no small disk can be mounted: {reason}")
@@ -89,6 +92,8 @@ def test_without_room_for_the_spool_events_are_refused_until_the_broker_is_back_
             assert spooled_records(disk.settings) > 0
             fragile_kafka.resume()
             load.wait_for_more(300)
+            if disk.drains_while_narrow:
+                wait_until_drained(disk.settings)
             disk.widen(receiver)
             wait_until_drained(disk.settings)
     assert_told_to_try_again(load)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from ingest.spool.file import RESERVE_BYTES
+from tests.integration.small_disks import NoMount, small_disk
+
+MEGABYTE = 1024 * 1024
 
 _PROGRAM = """
 import asyncio, resource, sys
@@ -37,11 +41,12 @@ async def main():
         print(writer.problems()["spool"])
         if how == "limit":
             resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-        else:
+        elif how == "ballast":
             (folder / "ballast").unlink()
-        await eventually(writer.accepts, "readiness once there is room")
-        await send(writer, "room")
-        accepted.append("room")
+        if how != "stays full":
+            await eventually(writer.accepts, "readiness once there is room")
+            await send(writer, "room")
+            accepted.append("room")
         log.failure = log.trouble = None
         await eventually(lambda: not writer.spooled_records, "a drained spool")
     found = [record.headers["receipt_id"].decode() for record in log.records]
@@ -53,16 +58,14 @@ asyncio.run(main())
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 4 MB, half of it taken by a file `ballast`."""
-    mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(tmp_path)]
-    if os.geteuid() != 0 or subprocess.run(mount, check=False, capture_output=True).returncode != 0:
-        pytest.skip("a small disk can be mounted by root only")
+def full_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk that has room for a spool's reserve and 2 MB, besides a file `ballast`."""
     try:
-        (tmp_path / "ballast").write_bytes(bytes(2 * 1024 * 1024))
-        yield tmp_path
-    finally:
-        subprocess.run(["umount", str(tmp_path)], check=True)
+        with small_disk(tmp_path / "small", RESERVE_BYTES + 4 * MEGABYTE) as folder:
+            (folder / "ballast").write_bytes(bytes(2 * MEGABYTE))
+            yield folder
+    except NoMount as reason:
+        pytest.skip(f"no small disk can be mounted: {reason}")
 
 
 def run(folder: Path, how: str) -> str:
@@ -76,5 +79,9 @@ def test_a_file_that_may_grow_no_more_refuses_calls_until_it_may(tmp_path: Path)
     assert "AppendFailed" in run(tmp_path, "limit")
 
 
-def test_a_full_disk_refuses_calls_until_there_is_room(small_disk: Path) -> None:
-    assert "disk is full" in run(small_disk, "ballast")
+def test_a_full_disk_refuses_calls_until_there_is_room(full_disk: Path) -> None:
+    assert "disk is full" in run(full_disk, "ballast")
+
+
+def test_a_spool_on_a_full_disk_is_drained_although_there_is_no_room(full_disk: Path) -> None:
+    assert "disk is full" in run(full_disk, "stays full")
