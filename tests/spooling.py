@@ -8,10 +8,11 @@ import time
 from contextlib import asynccontextmanager, closing
 from typing import TYPE_CHECKING
 
+from ingest.event_log.sqlite_file import open_file, path_of
 from ingest.event_log.sqlite_writer import SqliteWriter
 from ingest.records import Topic
 from ingest.spool.file import SpoolFile
-from ingest.spool.folders import SpoolFolder
+from ingest.spool.folders import SpoolFolder, log_address
 from ingest.spool.writer import SpoolingWriter
 from tests.event_log import PATIENCE_SECONDS
 
@@ -79,11 +80,17 @@ def on_the_spool(settings: Settings) -> list[str]:
     return found
 
 
+def make_log(settings: Settings) -> None:
+    """Make the embedded log of the settings, if theirs is one."""
+    if settings.log_url.startswith("sqlite:///"):
+        open_file(path_of(settings.log_url), PATIENCE_SECONDS).close()
+
+
 def leave_spool(settings: Settings, receipts: Iterable[object]) -> Path:
     """The spool of a process that died with these events on it."""
 
     async def run() -> Path:
-        folder = SpoolFolder.make(settings.spool_path)
+        folder = SpoolFolder.make(settings.spool_path, log_address(settings))
         SpoolFile(folder.file, 5.0).make()
         url = f"sqlite:///{folder.file}"
         writer = SqliteWriter(settings.model_copy(update={"event_log_url": url}))

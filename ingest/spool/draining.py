@@ -20,6 +20,11 @@ BATCH_RECORDS: Final = 256
 """Appends in flight at a time: few enough that handing them over does not hold up the calls."""
 BATCH_BYTES: Final = 4 * 1024 * 1024
 RETRY_REFUSED_SECONDS: Final = 60.0
+RETRY_STUCK_SECONDS: Final = 5.0
+RETRY_AWAY_SECONDS: Final = 1.0
+_PATIENCE_SECONDS: Final = 5.0
+"""How long only the oldest record probes an open circuit; then others too: the fault may be its own."""
+_SAMPLE_RECORDS: Final = 16
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -31,6 +36,8 @@ class Step(Enum):
     MOVED = auto()
     EMPTY = auto()
     LOG_AWAY = auto()
+    STUCK = auto()
+    """What is left is not acknowledged now, other records are: a partition without a leader, say."""
 
 
 class SpoolThread:
@@ -62,6 +69,18 @@ class HeldSpool:
     retry_at: float = field(default_factory=lambda: time.monotonic() + RETRY_REFUSED_SECONDS)
     in_the_log: list[SpooledRecord] = field(default_factory=list)
     """Acknowledged, and not deleted yet: never appended again, however often deleting fails."""
+    failure: str | None = None
+    """Why a record was not acknowledged, the last time."""
+    passed: int = -1
+    """The row up to which records were passed over, because the log does not take them now."""
+    failed_probes: int = 0
+    rests_until: float = 0.0
+
+    def waits(self) -> str | None:
+        """What is not taken although the log is well, in words, or None."""
+        if time.monotonic() >= self.rests_until:
+            return None
+        return f"records of {self.file.path} wait for a part of the log that is away: {self.failure}"
 
     def refusals(self) -> str:
         """What the log refused, in words."""
@@ -89,18 +108,60 @@ class Drain:
             await self._settle(spool, ())
         if spool.refused and time.monotonic() > spool.retry_at:
             await self.restore(spool)
-        limit = 1 if self.circuit.is_open else BATCH_RECORDS
-        records = await self._thread.run(spool.file.read, limit, BATCH_BYTES)
+        if time.monotonic() < spool.rests_until:
+            return Step.STUCK
+        records = await self._thread.run(spool.file.read, *self._where_to_read(spool))
         spool.oldest_ms, spool.refused = await self._thread.run(spool.file.left)
         if not records:
-            return Step.EMPTY
+            return self._start_again(spool)
+        self.circuit.note_trial()
         refused, failure = await self._append(spool, records)
         if failure is not None:
-            self.circuit.open(failure)
-        elif spool.in_the_log:
-            self.circuit.close()
+            spool.failure = str(failure)
+            spool.passed = max(spool.passed, records[-1].position)
+        if spool.in_the_log:
+            self._note_success(spool)
+        step = Step.MOVED
+        if failure is not None and not spool.in_the_log and not refused:
+            step = self._note_failure(spool, failure)
         await self._settle(spool, refused)
-        return Step.MOVED if failure is None else Step.LOG_AWAY
+        return step
+
+    def _where_to_read(self, spool: HeldSpool) -> tuple[int, int, int]:
+        """How many records of how many bytes, behind which row."""
+        if not self.circuit.is_open:
+            return BATCH_RECORDS, BATCH_BYTES, spool.passed
+        if self.circuit.open_seconds() > _PATIENCE_SECONDS and spool.failed_probes % 2:
+            return _SAMPLE_RECORDS, BATCH_BYTES, spool.passed
+        return 1, BATCH_BYTES, -1
+
+    def _start_again(self, spool: HeldSpool) -> Step:
+        """Nothing is behind what was passed over: the spool is empty, or has to wait."""
+        if spool.passed < 0:
+            return Step.EMPTY
+        spool.passed = -1
+        if self.circuit.is_open:
+            spool.failed_probes += 1
+            return Step.LOG_AWAY
+        spool.rests_until = time.monotonic() + RETRY_STUCK_SECONDS
+        return Step.STUCK
+
+    def _note_failure(self, spool: HeldSpool, failure: EventLogError) -> Step:
+        if self.circuit.is_open:
+            spool.failed_probes += 1
+            self.circuit.open(failure)
+            return Step.LOG_AWAY
+        # Calls find out by themselves whether all of the log is away; these records may be the only ones.
+        spool.rests_until = time.monotonic() + RETRY_AWAY_SECONDS
+        return Step.STUCK
+
+    def _note_success(self, spool: HeldSpool) -> None:
+        self.circuit.acknowledged += len(spool.in_the_log)
+        if self.circuit.is_open:
+            self.circuit.close()
+            # From the oldest on, wherever it was that the log took something again.
+            spool.passed = -1
+        spool.failed_probes = 0
 
     async def restore(self, spool: HeldSpool) -> None:
         """Let what the log refused be tried again. Raises SpoolUnavailable."""

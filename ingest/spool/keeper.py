@@ -7,16 +7,16 @@ import logging
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path
 from typing import Final
 
 from ingest.settings import Settings
-from ingest.spool.adoption import AdoptedSpools, give_back, remove
+from ingest.spool import own as own_spool
+from ingest.spool.adoption import AdoptedSpools
 from ingest.spool.circuit import Circuit
 from ingest.spool.draining import Drain, HeldSpool, SpoolThread, Step
-from ingest.spool.file import SpoolFile, SpoolUnavailable
-from ingest.spool.folders import SpoolFolder
-from ingest.spool.holding import Bounds, Holding
+from ingest.spool.file import SpoolUnavailable
+from ingest.spool.folders import log_address
+from ingest.spool.holding import Bounds
 from ingest.spool.store import SpoolStore
 from ingest.spool.troubles import Troubles
 from ingest.telemetry import log_event
@@ -27,8 +27,6 @@ _IDLE_SECONDS: Final = 1.0
 _ADOPT_SECONDS: Final = 3.0
 _FIRST_PAUSE_SECONDS: Final = 0.05
 _LONGEST_PAUSE_SECONDS: Final = 1.0
-_SHRINK_BYTES: Final = 64 * 1024 * 1024
-"""Size from which the file of an emptied spool gives its space back to the disk."""
 
 
 class SpoolKeeper:
@@ -45,8 +43,9 @@ class SpoolKeeper:
         self._own: HeldSpool | None = None
         self._troubles = Troubles()
         self._troubles.expect(self._root, f"the spool in {self._root} is not open yet")
-        self._adopted = AdoptedSpools(self._root, settings.append_timeout_seconds, thread, self._troubles)
+        self._adopted = AdoptedSpools(settings, thread, self._troubles)
         self._look_for_dead_at = 0.0
+        self._appended_before = 0
         self._wake = asyncio.Event()
         self._closing = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
@@ -69,7 +68,8 @@ class SpoolKeeper:
         """What an operator must know of the spools, in sentences."""
         of_the_store = None if self.store is None else self.store.problem()
         of_refusals = (spool.refusals() for spool in self.spools() if spool.refused)
-        return [*self._troubles.texts(), *filter(None, (of_the_store,)), *of_refusals]
+        of_waiting = filter(None, (spool.waits() for spool in self.spools()))
+        return [*self._troubles.texts(), *filter(None, (of_the_store,)), *of_refusals, *of_waiting]
 
     async def stop_draining(self) -> None:
         """Return once the batch in flight is settled."""
@@ -85,71 +85,78 @@ class SpoolKeeper:
             await self.store.close()
         for spool in list(self.spools()):
             try:
-                await self._thread.run(_close, spool)
+                await self._thread.run(own_spool.close, spool)
             except (OSError, SpoolUnavailable) as error:
                 self._troubles.tell(spool.folder.path, error)
         self._thread.end()
 
     async def _keep(self) -> None:
         pause = _FIRST_PAUSE_SECONDS
-        try:
-            while not self._closing.is_set():
-                self._wake.clear()
-                if self._own is None:
-                    await self._open_own()
-                if time.monotonic() > self._look_for_dead_at:
-                    await self._look_for_dead()
-                if await self._drain_all():
-                    pause = _FIRST_PAUSE_SECONDS
-                    await _set_within(self._wake, _IDLE_SECONDS)
-                else:
-                    await _set_within(self._closing, pause)
-                    pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
-        finally:
-            if not self._closing.is_set():
+        while not self._closing.is_set():
+            self._wake.clear()
+            try:
+                is_well = await self._go_round()
+            except Exception:  # noqa: BLE001  said aloud, and tried again: who else would drain the spools?
+                _log.critical("the spools are not drained, by a fault of ours", exc_info=True)
                 self._troubles.expect(
-                    self._root, "no spool is drained, by a fault of ours; restart the receiver"
+                    self._root, "the spools are not drained, by a fault of ours: see the log"
                 )
-                _log.critical("the drain of the spools has ended; restart the receiver", exc_info=True)
+                is_well = False
+            if is_well:
+                pause = _FIRST_PAUSE_SECONDS
+                await _set_within(self._wake, _IDLE_SECONDS)
+            else:
+                await _set_within(self._closing, pause)
+                pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+
+    async def _go_round(self) -> bool:
+        if self._own is None:
+            await self._open_own()
+        if time.monotonic() > self._look_for_dead_at:
+            await self._look_for_dead()
+        return await self._drain_all()
 
     async def _open_own(self) -> None:
         try:
-            own = await self._thread.run(_make, self._root, self._settings.append_timeout_seconds)
-            await self._thread.run(self._bounds.look_at, self._root)
+            own = await self._thread.run(
+                own_spool.make,
+                self._root,
+                log_address(self._settings),
+                self._settings.append_timeout_seconds,
+                self._bounds.look_at,
+            )
         except (OSError, SpoolUnavailable) as error:
             self._troubles.tell(self._root, error)
             return
         self.store = SpoolStore(self._settings, f"sqlite:///{own.file.path}", own.holding, self._bounds)
+        self.store.appended = self._appended_before
         self.store.start()
         self._own = own
         self._troubles.over(self._root)
 
     async def _look_for_dead(self) -> None:
         self._look_for_dead_at = time.monotonic() + _ADOPT_SECONDS
-        if self._own is not None:
-            try:
-                await self._adopted.look(self._own.folder.path)
-            except OSError as error:
-                self._troubles.tell(self._root, error)
-            else:
+        try:
+            # Also without a spool of our own: draining the dead may be what makes room for it.
+            await self._adopted.look(None if self._own is None else self._own.folder.path)
+        except OSError as error:
+            self._troubles.tell(self._root, error)
+        else:
+            if self._own is not None:
                 self._troubles.over(self._root)
 
     async def _drain_all(self) -> bool:
         """Drain every spool until it is empty; False where the log or a spool is in the way."""
-        moved, well = False, True
+        well = True
         for spool in list(self.spools()):
             step: Step | None = Step.MOVED
             while step is Step.MOVED and not self._closing.is_set():
                 step = await self._step(spool)
-                moved = moved or step is Step.MOVED
             if step is Step.LOG_AWAY:
                 return False
             if step is Step.EMPTY and spool is not self._own:
                 await self._adopted.let_go(spool)
             well = well and step is not None
-        nothing_comes = self.store is None or not self.store.in_flight
-        if self._circuit.is_open and nothing_comes and not moved and not self._wake.is_set():
-            self._circuit.offer_trial()
         return well
 
     async def _step(self, spool: HeldSpool) -> Step | None:
@@ -171,51 +178,46 @@ class SpoolKeeper:
     async def _step_of_own(self, own: HeldSpool) -> Step:
         before = None if self.store is None else self.store.appended
         step = await self._drain.step(own)
-        if self.store is not None and step is Step.EMPTY and not own.refused:
-            if before == self.store.appended and not self.store.in_flight:
+        if step is Step.EMPTY and own is self._own:
+            if own.holding.records != own.refused and self._nothing_came_since(before):
                 # Appends that were given up and might have been stored were not: they count no more.
-                own.holding.clear()
-            await self._thread.run(_tidy, own)
+                found = await self._thread.run(own.file.holding)
+                if self._nothing_came_since(before):
+                    own.holding.become(found)
+            no_reserve = await self._thread.run(own_spool.tidy, own, self._settings.spool_min_free_bytes)
+            if no_reserve is None or own is not self._own:
+                self._troubles.over(own.file.reserve)
+            else:
+                self._troubles.tell(own.file.reserve, no_reserve)
         return step
+
+    def _nothing_came_since(self, before: int | None) -> bool:
+        return self.store is not None and before == self.store.appended and not self.store.in_flight
 
     async def _watch_disk(self) -> None:
         while True:
+            await self._look_at_own()
             with suppress(OSError):  # a folder that is not there is already told as a trouble
                 await asyncio.to_thread(self._bounds.look_at, self._root)
             await asyncio.sleep(_IDLE_SECONDS)
 
-
-def _make(root: Path, patience_seconds: float) -> HeldSpool:
-    folder = SpoolFolder.make(root)
-    file = SpoolFile(folder.file, patience_seconds)
-    try:
-        file.make()
-    except SpoolUnavailable:
-        folder.remove()
-        raise
-    return HeldSpool(folder, file, Holding())
-
-
-def _tidy(spool: HeldSpool) -> None:
-    spool.file.fill_reserve()
-    if spool.file.path.stat().st_size > _SHRINK_BYTES:
-        spool.file.shrink()
-
-
-def _close(spool: HeldSpool) -> None:
-    try:
-        is_empty = spool.file.left()[0] is None
-    except SpoolUnavailable:
-        give_back(spool)
-        raise
-    if is_empty:
-        remove(spool)
-        return
-    give_back(spool)
-    records = spool.holding.records
-    log_event(
-        _log, logging.WARNING, "records left on the spool", spool=str(spool.folder.path), records=records
-    )
+    async def _look_at_own(self) -> None:
+        own, store = self._own, self.store
+        if own is None or store is None or not await asyncio.to_thread(own_spool.is_gone, own):
+            return
+        log_event(
+            _log,
+            logging.CRITICAL,
+            "the spool in use was removed or replaced: another is made, what can still be read is drained",
+            spool=str(own.folder.path),
+            records=own.holding.records,
+        )
+        self._own = self.store = None
+        self._appended_before = store.appended
+        self._adopted.held.append(own)
+        self._troubles.over(own.file.reserve)
+        self._wake.set()
+        await store.close()
 
 
 async def _set_within(event: asyncio.Event, seconds: float) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import time
 
 from ingest.event_log.base import EventLogError, EventLogWriter, RecordRefused
-from ingest.records import Headers
+from ingest.records import Headers, Topic
 from ingest.settings import Settings
 from ingest.spool.circuit import Circuit
 from ingest.spool.draining import Drain, SpoolThread
@@ -17,10 +17,11 @@ from ingest.spool.keeper import SpoolKeeper
 class SpoolingWriter:
     """Appends to the log, or to the spool while the log is away; lives on one event loop, never blocks it.
 
-    The first append that fails opens the circuit: until the drain has had a record acknowledged, events go
-    straight to the spool. From then on new ones go to the log while the spool is still drained, oldest first:
-    within a session the order is that of `received_at`, not that of the log. A record may come to be in the
-    log twice, with the same receipt id.
+    An append that fails, and during which the log has acknowledged nothing else, opens the circuit: until a
+    record is acknowledged again, events go straight to the spool. Refused calls never open it: whoever makes
+    them may be a stranger. From then on new ones go to the log while the spool is still drained, oldest
+    first: within a session the order is that of `received_at`, not that of the log. A record may come to be
+    in the log twice, with the same receipt id.
     """
 
     def __init__(self, settings: Settings, log: EventLogWriter) -> None:
@@ -44,13 +45,16 @@ class SpoolingWriter:
         if self._circuit.is_open:
             await self._append_while_open(topic, key, value, headers)
             return
+        acknowledged = self._circuit.acknowledged
         try:
             await self._log.append(topic, key, value, headers)
-        except RecordRefused:
-            await self._append_to_spool(topic, key, value, headers)
         except EventLogError as error:
-            self._circuit.open(error)
+            is_away = acknowledged == self._circuit.acknowledged and not isinstance(error, RecordRefused)
+            if is_away and topic != Topic.ATTEMPTS:
+                self._circuit.open(error)
             await self._append_to_spool(topic, key, value, headers)
+        else:
+            self._circuit.acknowledged += 1
 
     def problems(self) -> dict[str, str]:
         """What is not well, in words, by part: `event_log`, `spool`; empty when all is."""
@@ -112,12 +116,13 @@ class SpoolingWriter:
         return 0 if self._keeper.store is None else self._keeper.store.appended
 
     async def _append_while_open(self, topic: str, key: bytes | None, value: bytes, headers: Headers) -> None:
-        if self._circuit.take_trial():
+        if topic != Topic.ATTEMPTS and self._circuit.take_trial():
             try:
                 await self._log.append(topic, key, value, headers)
             except EventLogError as error:
                 self._circuit.open(error)
             else:
+                self._circuit.acknowledged += 1
                 self._circuit.close()
                 return
         await self._append_to_spool(topic, key, value, headers)

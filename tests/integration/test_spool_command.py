@@ -13,11 +13,11 @@ from ingest.settings import Settings
 from ingest.spool.by_hand import drain
 from ingest.spool.folders import SpoolFolder
 from tests.event_log import everything_in
-from tests.spooling import leave_spool, on_the_spool, receipts_of
+from tests.spooling import leave_spool, make_log, on_the_spool, receipts_of
 from tests.unit.memory_log import MemoryLog
 
 
-def asleep_drain(settings: Settings, *folders: Path) -> subprocess.CompletedProcess[str]:
+def asleep_drain(settings: Settings, *folders: Path | str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "pipelines.cli", "drain", *map(str, folders)],
         env=settings.environment(),
@@ -30,7 +30,9 @@ def asleep_drain(settings: Settings, *folders: Path) -> subprocess.CompletedProc
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    return Settings(data_dir=tmp_path / "data", append_timeout_seconds=1.0)
+    settings = Settings(data_dir=tmp_path / "data", append_timeout_seconds=1.0)
+    make_log(settings)
+    return settings
 
 
 def test_spools_of_dead_receivers_are_drained_and_living_ones_left_alone(settings: Settings) -> None:
@@ -68,7 +70,7 @@ def test_a_spool_that_can_not_be_read_makes_it_fail_and_does_not_stop_the_others
 
 
 def test_without_a_log_nothing_is_drained(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ingest.drain._CONNECT_SECONDS", 0.5)
+    monkeypatch.setattr("ingest.spool.by_hand._CONNECT_SECONDS", 0.5)
     leave_spool(settings, range(3))
     settings.data_dir.joinpath("event_log.db").write_bytes(b"no database" * 1000)
     with pytest.raises(LogUnavailable, match=r"event_log\.db"):
@@ -80,7 +82,9 @@ def test_a_log_that_goes_away_leaves_the_rest_on_the_spool(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     left = leave_spool(settings, range(3))
-    monkeypatch.setattr("ingest.drain.open_writer", lambda _: MemoryLog(failure=LogUnavailable("gone")))
+    monkeypatch.setattr(
+        "ingest.spool.by_hand.open_writer", lambda _: MemoryLog(failure=LogUnavailable("gone"))
+    )
     (spool,) = drain(settings, settings.spool_path, lambda *_: None)
     assert (spool.path, spool.drained, spool.left, spool.problem, spool.ok) == (left, 0, 3, "gone", False)
     assert on_the_spool(settings) == ["0", "1", "2"]
@@ -89,3 +93,28 @@ def test_a_log_that_goes_away_leaves_the_rest_on_the_spool(
 def test_a_folder_without_spools_is_no_failure(settings: Settings, tmp_path: Path) -> None:
     ended = asleep_drain(settings, tmp_path)
     assert (ended.returncode, ended.stdout) == (0, f"no spool in {tmp_path}\n")
+
+
+def test_a_spool_of_another_log_is_drained_only_when_asked_for(settings: Settings) -> None:
+    other = settings.model_copy(update={"event_log_url": "kafka://broker:9092"})
+    spool = leave_spool(other, range(3))
+    refused = asleep_drain(settings)
+    assert refused.returncode == 1
+    assert "kafka://broker:9092" in refused.stderr
+    assert "--into-this-log" in refused.stderr
+    assert on_the_spool(settings) == ["0", "1", "2"]
+
+    ended = asleep_drain(settings, "--into-this-log", spool)
+    assert ended.returncode == 0, ended.stderr
+    assert receipts_of(everything_in(settings)) == ["0", "1", "2"]
+
+
+def test_an_embedded_log_that_is_not_there_is_not_made(settings: Settings, tmp_path: Path) -> None:
+    leave_spool(settings, range(3))
+    elsewhere = settings.model_copy(update={"data_dir": tmp_path / "elsewhere"})
+    for options in ([], ["--into-this-log"]):
+        ended = asleep_drain(elsewhere, *options, settings.spool_path)
+        assert ended.returncode == 1
+        assert "ASLEEP_EVENT_LOG_URL" in ended.stderr
+    assert not elsewhere.data_dir.exists()
+    assert on_the_spool(settings) == ["0", "1", "2"]

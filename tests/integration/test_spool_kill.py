@@ -14,7 +14,7 @@ import pytest
 from ingest.settings import Settings
 from ingest.spool.by_hand import drain
 from tests.event_log import PATIENCE_SECONDS, as_argument, everything_in
-from tests.spooling import leave_spool, on_the_spool, receipts_of, spool_files
+from tests.spooling import leave_spool, make_log, on_the_spool, receipts_of, spool_files
 
 _DRAIN = """
 import json, os, sys
@@ -97,6 +97,7 @@ def drain_all(settings: Settings) -> None:
 @pytest.mark.slow
 def test_a_drain_killed_at_any_moment_loses_nothing(log_settings: Settings) -> None:
     records = 6_000
+    make_log(log_settings)
     leave_spool(log_settings, range(records))
     kills = 0
     for _ in range(6):

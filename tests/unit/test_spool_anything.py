@@ -6,15 +6,18 @@ import asyncio
 import tempfile
 import uuid
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest.event_log.base import AppendFailed, EventLogError, Position, RecordRefused
 from ingest.records import Headers, Topic
 from ingest.settings import Settings
+from ingest.spool import draining
 from ingest.spool.writer import SpoolingWriter
 from tests.spooling import eventually, on_the_spool, send, spooling
 from tests.unit.memory_log import MemoryLog
@@ -65,6 +68,15 @@ async def live(options: Settings, log: FickleLog, bursts: list[int], accepted: l
         for burst in bursts:
             await asyncio.gather(*[call(writer) for _ in range(burst)])
             await asyncio.sleep(0.01)  # the drain's turn, however far it gets
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _impatient() -> Iterator[None]:
+    """No long rests between two tries: what is tried here fails often, and never for long."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(draining, "RETRY_STUCK_SECONDS", 0.01)
+        patch.setattr(draining, "RETRY_AWAY_SECONDS", 0.01)
+        yield
 
 
 @given(st.lists(_LIFE, min_size=1, max_size=3), st.integers(200, 5000))
