@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Collection
 from contextlib import closing
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from ingest.landing import Connect
 from ingest.offset_proof import LogBounds, PartitionReport, prove_partition
 from ingest.parquet_files import LandedFile, landed_files
 from ingest.settings import Settings
+from ingest.spool.folders import FILE_NAME, spools_in
 
 GROUP = "asleep-verify"
 
@@ -50,11 +52,13 @@ def verify(
     `deep` also reads the offsets and receipts inside. `receipts` is a file with one receipt id a line, each
     of which must be landed. A receipt may be landed more than once, by an append that timed out and was tried
     again: that is counted, and no problem. Files of other logs are only held against each other. Recorded
-    gaps are problems until they are accepted (see ingest/gaps.py). The lander may be at work meanwhile: what
-    it has not landed yet is a problem by that name. Raises LogUnavailable, and OSError where `receipts` is
-    unreadable.
+    gaps are problems until they are accepted (see ingest/gaps.py). What is still on a spool of these settings
+    is a problem. The lander may be at work meanwhile: what it has not landed yet is a problem by that name.
+    Raises LogUnavailable, and OSError where `receipts` is unreadable.
     """
     asked = None if receipts is None else read_receipts(receipts)
+    # Before the log: what is drained meanwhile is then seen in one of the two, if not in both.
+    problems = _accepted_but_not_in_the_log(settings.spool_path)
     with closing((connect or partial(open_reader, settings, TOPICS, GROUP))(_ignore, _ignore)) as reader:
         sources = reader.partitions(TOPICS)
         first, end = reader.first_offsets(sources), reader.end_offsets(sources)
@@ -63,7 +67,7 @@ def verify(
         log_id = reader.log_id
     bounds = {source: LogBounds(first[source], end[source], later_end[source]) for source in sources}
     partitions = _prove_partitions(settings.raw_dir, log_id, bounds, files)
-    problems = [problem for report in partitions for problem in report.problems]
+    problems += [problem for report in partitions for problem in report.problems]
     problems += _strangers(settings.raw_dir, files)
     notes = [note for report in partitions for note in report.notes]
     counts = found = None
@@ -80,6 +84,30 @@ def verify(
 
 def _ignore(_: Collection[Partition]) -> None:
     """A reader that does not poll is assigned nothing."""
+
+
+def _accepted_but_not_in_the_log(root: Path) -> list[str]:
+    try:
+        return [problem for spool in spools_in(root) for problem in _left_on(spool)]
+    except OSError as error:
+        return [f"{root}: whether events wait on a spool there can not be told: {error}"]
+
+
+def _left_on(spool: Path) -> list[str]:
+    """What is on a spool, in words; it may have an owner, who is not disturbed, or end meanwhile."""
+    file = spool / FILE_NAME
+    try:
+        # Like any reader of a write-ahead log it stops no writer, and it changes nothing.
+        with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as database:
+            (records,) = database.execute("SELECT count(*) FROM records").fetchone()
+    except sqlite3.Error as error:
+        if not file.exists() and not file.with_name(f"{FILE_NAME}-wal").exists():
+            return []
+        return [f"{file}: whether events wait there can not be told: {error}"]
+    if not records:
+        return []
+    remedy = "once the log is there a running receiver moves them; else start one, or run `asleep drain`"
+    return [f"{file}: {records:,} accepted records are not in the log yet: {remedy}"]
 
 
 def _prove_partitions(

@@ -17,10 +17,12 @@ from ingest.telemetry import log_event
 
 RECORDS_PER_SECOND: Final = 100
 """Refused calls a second that get a record and a log line of their own: plenty for a caller that is set up
-wrongly, and 3 GB a day of log when a flood never ends."""
+wrongly, and at most 7 GB of log a day in each process when a flood never ends."""
 BODIES_PER_SECOND: Final = 1_000
 """The same for calls with a body, which only authentic callers have: the sender may want to mend and send
 them again, so that even a thousand a second are kept, whatever strangers do meanwhile."""
+MAX_POSTPONED: Final = 1_000
+"""Calls refused because nothing could be appended that wait for a record of their own, in 6 MB at most."""
 SUM_LINES: Final = 20
 """Sums of a second that get a log line of their own, the largest; one line tells of the others together."""
 
@@ -43,6 +45,15 @@ class RefusedCall(NamedTuple):
     receipt_id: str
     path: str
 
+    def record_headers(self) -> Headers:
+        """The headers of its record."""
+        return [
+            *self.headers,
+            (Header.REASON.value, self.reason.encode()),
+            (Header.STATUS.value, b"%d" % self.status),
+            (Header.BODY_BYTES.value, b"%d" % self.bytes_read),
+        ]
+
 
 class AttemptWriter(Protocol):
     """What attempts are appended to."""
@@ -59,6 +70,9 @@ class Attempts:
     that second is over: kill -9 loses at most the last second of these counts. Nothing else is dropped. A
     call whose record the log did not take is counted too, and every count is given to the log again until it
     takes it; only where an acknowledgement got lost may a call then be counted beside its own record.
+
+    What is postponed waits for the log under its own receipt id, MAX_POSTPONED calls at a time: should its
+    event have reached the log after all, the two can be told to be one call. Those beyond are counted.
     """
 
     def __init__(self, writer: AttemptWriter, clock: Callable[[], float] = time.time) -> None:
@@ -69,13 +83,15 @@ class Attempts:
         self._bodies_left = 0
         self._sums = AttemptSums()
         self._unsent: list[Sum] = []
+        self._postponed: list[RefusedCall] = []
+        self._postponed_since = 0
         self._closing = asyncio.Event()
         self._flushing: asyncio.Task[None] | None = None
 
     @property
     def pending_calls(self) -> int:
         """Refused calls that are counted in memory only."""
-        return self._sums.calls + total_calls(self._unsent)
+        return self._sums.calls + total_calls(self._unsent) + len(self._postponed)
 
     def problem(self) -> str | None:
         """Why counts are not written any more, in words, or None while they are."""
@@ -101,15 +117,8 @@ class Attempts:
             "body_bytes": call.bytes_read,
         }
         log_event(_log, logging.WARNING, "call refused", **fields)
-        headers = [
-            *call.headers,
-            (Header.REASON.value, call.reason.encode()),
-            (Header.STATUS.value, b"%d" % call.status),
-            (Header.BODY_BYTES.value, b"%d" % call.bytes_read),
-        ]
-        try:
-            await self._writer.append(Topic.ATTEMPTS.value, None, call.body, headers)
-        except EventLogError as error:
+        error = await self._append(call.body, call.record_headers())
+        if error is not None:
             self.count(call)
             log_event(
                 _log,
@@ -119,8 +128,16 @@ class Attempts:
                 error=str(error),
             )
 
+    def postpone(self, call: RefusedCall) -> None:
+        """Write the call down later: for calls refused because nothing can be appended. No body is kept."""
+        if len(self._postponed) < MAX_POSTPONED:
+            self._postponed.append(call._replace(body=b""))
+            self._postponed_since += 1
+        else:
+            self.count(call)
+
     def count(self, call: RefusedCall) -> None:
-        """Count the call without a record of its own: for calls refused because nothing can be appended."""
+        """Count the call without a record of its own."""
         cause = Cause(int(self._clock()), call.remote_address, call.reason, call.status)
         self._sums.add(cause, 1, call.bytes_read)
 
@@ -130,7 +147,7 @@ class Attempts:
         if self._flushing is not None:
             await self._flushing
         await self._flush(self._sums.take())
-        if self._unsent:
+        if self.pending_calls:
             log_event(_log, logging.ERROR, "refused calls never recorded", calls=self.pending_calls)
 
     def _is_within_budget(self, call: RefusedCall) -> bool:
@@ -151,28 +168,43 @@ class Attempts:
             await self._flush(self._sums.take(growing_second=int(self._clock())))
 
     async def _flush(self, sums: list[Sum]) -> None:
+        self._log_postponed()
         _log_sums(sums)
         # A sum that was given to the log stays as it is, under its receipt id: should the log have it
         # without having said so, the second copy is known as one.
         self._unsent += sums
-        errors = await asyncio.gather(*map(self._append, self._unsent))
-        failed = [each for each, error in zip(self._unsent, errors, strict=True) if error is not None]
-        self._unsent = bounded(failed)
-        if failed:
+        waiting: list[Sum | RefusedCall] = [*self._postponed, *self._unsent]
+        errors = await asyncio.gather(*(self._append(b"", each.record_headers()) for each in waiting))
+        given = {each.receipt_id for each, error in zip(waiting, errors, strict=True) if error is None}
+        # More may have been postponed meanwhile.
+        self._postponed = [call for call in self._postponed if call.receipt_id not in given]
+        self._unsent = bounded([each for each in self._unsent if each.receipt_id not in given])
+        error = next(filter(None, errors), None)
+        if error is not None:
             log_event(
                 _log,
                 logging.WARNING,
                 "counts of refused calls not recorded yet",
-                calls=total_calls(failed),
-                error=next(str(error) for error in errors if error is not None),
+                calls=total_calls(self._unsent) + len(self._postponed),
+                error=str(error),
             )
 
-    async def _append(self, each: Sum) -> EventLogError | None:
+    async def _append(self, body: bytes, headers: Headers) -> EventLogError | None:
         try:
-            await self._writer.append(Topic.ATTEMPTS.value, None, b"", each.record_headers())
+            await self._writer.append(Topic.ATTEMPTS.value, None, body, headers)
         except EventLogError as error:
             return error
         return None
+
+    def _log_postponed(self) -> None:
+        if self._postponed_since:
+            log_event(
+                _log,
+                logging.WARNING,
+                "calls refused, to be recorded once the log takes them",
+                calls=self._postponed_since,
+            )
+        self._postponed_since = 0
 
 
 def _log_sums(sums: list[Sum]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Final
@@ -13,7 +14,8 @@ Append = asyncio.Future[Position]
 Outcome = Position | AppendFailed
 
 _STEPS: Final = 20
-"""Ticks of the timer per append time-out: how late a time-out may be noticed."""
+"""Ticks of the timer per append time-out, which is noticed at most a tick and a turn of the loop late."""
+_SHORTEST_TICK_SECONDS: Final = 0.001
 
 
 class Appends:
@@ -25,8 +27,8 @@ class Appends:
     def __init__(self, timeout_seconds: float, on_timeout: Callable[[str], None]) -> None:
         self._timeout_seconds = timeout_seconds
         self._on_timeout = on_timeout
-        self._youngest: list[Append] = []
-        self._older: deque[list[Append]] = deque([] for _ in range(_STEPS))
+        self._tick_seconds = max(timeout_seconds / _STEPS, _SHORTEST_TICK_SECONDS)
+        self._pending: list[tuple[float, Append]] = []
         self._settled: deque[tuple[Append, Outcome]] = deque()
         self._woken = False
         self._closing = False
@@ -35,7 +37,7 @@ class Appends:
     def start(self) -> None:
         """Take hold of the running event loop and start the timer."""
         self._loop = asyncio.get_running_loop()
-        self._timer = self._loop.call_later(self._timeout_seconds / _STEPS, self._tick)
+        self._timer = self._loop.call_later(self._tick_seconds, self._tick)
 
     def new(self) -> Append:
         """A future that fails with AppendTimeout unless it is settled within the append time-out."""
@@ -43,7 +45,8 @@ class Appends:
         if self._closing:
             future.set_exception(AppendFailed("the writer is closed"))
         else:
-            self._youngest.append(future)
+            # Not the loop's clock: uvloop's stands still for a turn.
+            self._pending.append((time.monotonic() + self._timeout_seconds, future))
         return future
 
     def settle(self, outcomes: Iterable[tuple[Append, Outcome]]) -> None:
@@ -58,9 +61,7 @@ class Appends:
     async def close(self) -> None:
         """Wait until every future is done, at most one append time-out; later outcomes are dropped."""
         self._closing = True
-        unsettled = [
-            future for batch in (*self._older, self._youngest) for future in batch if not future.done()
-        ]
+        unsettled = [future for _, future in self._pending if not future.done()]
         if unsettled:
             await asyncio.wait(unsettled)
         self._closed = True
@@ -80,11 +81,13 @@ class Appends:
                 future.set_exception(outcome)
 
     def _tick(self) -> None:
-        self._timer = self._loop.call_later(self._timeout_seconds / _STEPS, self._tick)
-        expired = [future for future in self._older.popleft() if not future.done()]
-        self._older = deque([future for future in batch if not future.done()] for batch in self._older)
-        self._older.append([future for future in self._youngest if not future.done()])
-        self._youngest = []
+        self._timer = self._loop.call_later(self._tick_seconds, self._tick)
+        # What was acknowledged while the loop was busy is not late.
+        self._deliver()
+        now = time.monotonic()
+        waiting = [(deadline, future) for deadline, future in self._pending if not future.done()]
+        self._pending = [(deadline, future) for deadline, future in waiting if deadline > now]
+        expired = [future for deadline, future in waiting if deadline <= now]
         if expired:
             problem = f"no acknowledgement within {self._timeout_seconds:g} seconds"
             for future in expired:

@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from kafka import KafkaProducer
-from kafka.errors import KafkaTimeoutError
+from kafka.errors import KafkaTimeoutError, UnknownTopicOrPartitionError
 from kafka.partitioner import DefaultPartitioner, murmur2
 from kafka.structs import TopicPartition
 
@@ -56,6 +56,13 @@ class QuickProducer(KafkaProducer):  # type: ignore[misc]  # kafka-python has no
 
     def send(self, topic: str, value: bytes, key: bytes | None, headers: Headers) -> Any:
         """Hand over a record: its future of kafka-python, or what KafkaProducer.send raises."""
+        try:
+            return self._hand_over(topic, value, key, headers)
+        except KeyError as error:
+            # kafka-python's thread may drop a topic between any two looks at it.
+            raise UnknownTopicOrPartitionError(topic) from error
+
+    def _hand_over(self, topic: str, value: bytes, key: bytes | None, headers: Headers) -> Any:
         cluster = self._metadata
         if (
             key is None
@@ -64,12 +71,21 @@ class QuickProducer(KafkaProducer):  # type: ignore[misc]  # kafka-python has no
         ):
             return super().send(topic, value, key, headers)
         number = self.config["partitioner"].partition(topic, key, key, value, value, cluster)
+        if number is None:
+            raise UnknownTopicOrPartitionError(topic)
         future, batch_is_full, is_new_batch, _ = self._accumulator.append(
             _topic_partition(topic, number), None, key, value, headers
         )
         if batch_is_full or is_new_batch:
             self._sender.wakeup()
         return future
+
+    def _partition(self, topic: str, *record: Any) -> int:
+        """The partition of a record that goes the long way, which takes none at all for a wrong record."""
+        number: int | None = super()._partition(topic, *record)
+        if number is None:
+            raise UnknownTopicOrPartitionError(topic)
+        return number
 
 
 @lru_cache(maxsize=1024)

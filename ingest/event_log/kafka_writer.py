@@ -16,6 +16,7 @@ from kafka.errors import (
     InvalidRecordError,
     KafkaError,
     MessageSizeTooLargeError,
+    RecordListTooLargeError,
     RetriableError,
 )
 
@@ -30,6 +31,12 @@ _log = logging.getLogger(__name__)
 
 _RETRY_SECONDS: Final = 0.5
 _LOOK_SECONDS: Final = 0.1
+
+_FAULTS_OF_A_RECORD: Final = (MessageSizeTooLargeError, RecordListTooLargeError, InvalidRecordError)
+"""Of a record alone: larger than the topic or its segments take, or not as the topic wants its records.
+
+A timestamp that the broker refuses is no such fault: it is our clock's, or the broker's, and hits all alike.
+"""
 
 _Record = tuple[Append, str, bytes | None, bytes, Headers]
 """An append: its future, topic, key, value, headers."""
@@ -91,12 +98,17 @@ class KafkaWriter:
             return
         try:
             sent = producer.send(topic, value, key, headers)
-        except (MessageSizeTooLargeError, ValueError) as error:
+        except (*_FAULTS_OF_A_RECORD, ValueError) as error:
             # The fault of this record alone: the log is as well as before.
             refusal = RecordRefused(f"{self._name}: {type(error).__name__}: {error}")
             self._appends.settle(((future, refusal),))
             return
         except KafkaError as error:
+            self._fail(future, AppendFailed, error)
+            return
+        except Exception as error:  # noqa: BLE001  the caller is promised that an append ends with AppendFailed
+            if self._problem is None:
+                _log.critical("a fault of ours in sending to %s", self._name, exc_info=True)
             self._fail(future, AppendFailed, error)
             return
         sent.add_callback(partial(self._acknowledged, future))
@@ -108,7 +120,7 @@ class KafkaWriter:
         self._appends.settle(((future, Position(record.topic, record.partition, record.offset)),))
 
     def _refused(self, future: Append, error: Exception) -> None:
-        if isinstance(error, (MessageSizeTooLargeError, InvalidRecordError)):
+        if isinstance(error, _FAULTS_OF_A_RECORD):
             # After it kafka-python's producer may refuse every record, and is replaced unless it acknowledges
             # another one soon.
             self._fail(future, RecordRefused, error)
@@ -118,41 +130,45 @@ class KafkaWriter:
         self._fail(future, AppendTimeout if out_of_time else AppendFailed, error)
 
     def _fail(self, future: Append, failure: type[AppendFailed], error: Exception) -> None:
-        text = f"{type(error).__name__}: {error}"
-        self._trouble(text)
-        self._appends.settle(((future, failure(f"{self._name}: {text}")),))
+        # An illegal state follows from our own giving up a producer: why we did says more.
+        problem = self._problem
+        if problem is None or not isinstance(error, IllegalStateError):
+            problem = self._trouble(f"{type(error).__name__}: {error}")
+        self._appends.settle(((future, failure(problem)),))
 
     def _timed_out(self, text: str) -> None:
         # Whatever went wrong before says more than that the time was up.
         if self._problem is None:
             self._trouble(text)
 
-    def _trouble(self, text: str) -> None:
+    def _trouble(self, text: str) -> str:
         if self._troubled_since is None:
             self._troubled_since = time.monotonic()
-        self._problem = f"{self._name}: {text}"
+        self._problem = problem = f"{self._name}: {text}"
+        return problem
 
     def _keep_connected(self) -> None:
-        try:
-            while not self._closing.is_set():
+        while not self._closing.is_set():
+            try:
                 producer = self._connect()
-                if producer is None:
-                    self._closing.wait(_RETRY_SECONDS)
-                else:
+                if producer is not None:
                     self._serve(producer)
-        finally:
-            if not self._closing.is_set():
-                self._trouble("the writer has ended by a fault of ours; restart the receiver")
-                _log.critical("%s", self._problem)
+                    continue
+            except Exception as error:  # noqa: BLE001  a thread that ends would never connect again
+                self._trouble(f"a fault of ours, trying again: {type(error).__name__}: {error}")
+                _log.critical("%s", self._problem, exc_info=True)
+            self._closing.wait(_RETRY_SECONDS)
 
     def _serve(self, producer: KafkaProducer) -> None:
         """Append through this producer until it is of no more use."""
         self._problem = self._troubled_since = None
         self._loop.call_soon_threadsafe(self._use, producer)
-        self._watch()
-        if not self._closing.is_set():
-            self._loop.call_soon_threadsafe(self._use, None)
-        retire(producer)
+        try:
+            self._watch()
+        finally:
+            if not self._closing.is_set():
+                self._loop.call_soon_threadsafe(self._use, None)
+            retire(producer)
 
     def _connect(self) -> KafkaProducer | None:
         try:

@@ -100,17 +100,25 @@ class SqliteWriter:
         outcomes: list[tuple[Append, Outcome]]
         try:
             outcomes = self._commit(self._open(), batch)
-        except (sqlite3.Error, OSError, LogUnavailable) as error:
-            # Closing deletes the write-ahead log by its name: if the file was replaced, the new one's.
-            if not isinstance(error, LogUnavailable):
-                self._let_go()
-            if self._problem is None:
-                _log.warning("the embedded log takes no records: %s", error)
-            self._problem = f"{self._path}: {error}"
-            outcomes = [(append[0], _failure(error, self._path)) for append in batch]
+        except LogUnavailable as error:
+            # Not closed: that deletes the write-ahead log by its name, of a replaced file the new one's.
+            outcomes = self._fail(batch, error)
+        except (sqlite3.Error, OSError) as error:
+            self._let_go()
+            outcomes = self._fail(batch, error)
+        except Exception as error:  # noqa: BLE001  a thread that ends would take no record ever again
+            _log.critical("a fault of ours in writing the embedded log", exc_info=True)
+            self._let_go()
+            outcomes = self._fail(batch, RuntimeError(f"{type(error).__name__}: {error}"))
         else:
             self._problem = None
         self._appends.settle(outcomes)
+
+    def _fail(self, batch: Sequence[_Waiting], error: Exception) -> list[tuple[Append, Outcome]]:
+        if self._problem is None:
+            _log.warning("the embedded log takes no records: %s", error)
+        self._problem = f"{self._path}: {error}"
+        return [(append[0], _failure(error, self._path)) for append in batch]
 
     def _open(self) -> sqlite3.Connection:
         if self._identity is not None and identity(self._path) != self._identity:

@@ -40,7 +40,7 @@ class _Number(NamedTuple):
 
 
 class SharedMetrics(Collector):
-    """A collector over the numbers of all processes that share `folder`, which their parent makes empty.
+    """A collector over the numbers of all processes that share `folder`, which their parent makes for them.
 
     Of a process that has ended, the counters and histograms stay in the sum and the gauges do not.
     """
@@ -112,8 +112,12 @@ class SharedMetrics(Collector):
         for path in sorted(self._folder.glob("*.json")):
             if path.stem == self._name:
                 continue
-            lives = _is_locked(path.with_suffix(".alive"))
-            for family, kind, sample, labels, value in orjson.loads(path.read_bytes()):
+            try:
+                lives, numbers = _is_locked(path.with_suffix(".alive")), path.read_bytes()
+            except FileNotFoundError:
+                # Whoever removes the files of a receiver takes it for dead.
+                continue
+            for family, kind, sample, labels, value in orjson.loads(numbers):
                 if lives or kind != "gauge":
                     yield _Number(family, kind, sample, tuple(map(tuple, labels)), value)
 

@@ -11,7 +11,7 @@ import pytest
 from kafka.admin import ConfigResource, KafkaAdminClient
 
 from ingest.event_log import open_reader
-from ingest.event_log.base import AppendFailed, AppendTimeout, Partition
+from ingest.event_log.base import AppendFailed, AppendTimeout, Partition, RecordRefused
 from ingest.records import Topic
 from ingest.settings import Settings
 from tests.event_log import RECORD, Sent, everything_in, ignore, taken, wait_until, writing
@@ -157,3 +157,20 @@ def test_topics_get_the_settings_of_the_settings(settings: Settings) -> None:
         ]
     finally:
         reader.close()
+
+
+def test_a_record_that_no_segment_of_its_topic_takes_is_refused_and_those_behind_it_are_taken(
+    settings: Settings,
+) -> None:
+    async def run() -> None:
+        async with writing(settings) as writer:
+            await taken(writer)
+            with KafkaAdminClient(bootstrap_servers=settings.log_url.removeprefix("kafka://")) as admin:
+                small = ConfigResource("TOPIC", Topic.EVENTS, {"segment.bytes": str(1024 * 1024)})
+                await asyncio.to_thread(admin.alter_configs, [small])
+            with pytest.raises(RecordRefused, match="RecordListTooLarge"):
+                await writer.append(Topic.EVENTS, b"key", os.urandom(1024 * 1024 + 1), [])
+            await taken(writer)
+
+    asyncio.run(run())
+    assert [Sent.of(record) for record in everything_in(settings)] == [RECORD, RECORD]

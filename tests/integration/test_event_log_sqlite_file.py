@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import sqlite3
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from tests.event_log import (
     as_argument,
     everything_in,
     ignore,
+    taken,
     until_well,
     writing,
 )
@@ -177,3 +179,20 @@ def test_a_poll_of_large_bodies_is_cut_short_and_the_next_one_goes_on(settings: 
     with closing(open_reader(settings, [Topic.EVENTS], "group", ignore, ignore)) as reader:
         polled = [sum(map(len, reader.poll(1, 1000).values())) for _ in range(2)]
     assert polled == [16, 4]
+
+
+def test_a_record_that_breaks_the_writer_fails_with_its_batch_and_stops_nothing(
+    settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def run() -> None:
+        async with writing(settings) as writer:
+            await until_well(writer)
+            with pytest.raises(AppendFailed, match="UnicodeEncodeError"):
+                await asyncio.wait_for(writer.append("\ud800", *RECORD), PATIENCE_SECONDS)
+            assert "UnicodeEncodeError" in (writer.problem() or "")
+            await taken(writer)
+            assert writer.problem() is None
+
+    asyncio.run(run())
+    (told,) = [record for record in caplog.records if record.levelno == logging.CRITICAL]
+    assert told.exc_info

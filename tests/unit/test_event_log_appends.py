@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -113,5 +114,48 @@ def test_close_waits_for_the_last_append_and_takes_no_new_one() -> None:
         appends.settle([(future, POSITION)])
         await closing
         assert future.result() == POSITION
+
+    asyncio.run(run())
+
+
+def test_an_append_times_out_at_the_first_tick_past_its_time_however_few_ticks_there_were(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def run() -> None:
+        told: list[str] = []
+        appends = started(60.0, told.append)
+        future = appends.new()
+        start = time.monotonic()
+        monkeypatch.setattr(time, "monotonic", lambda: start + 59)
+        appends._tick()
+        assert not future.done()
+        monkeypatch.setattr(time, "monotonic", lambda: start + 61)
+        younger = appends.new()
+        appends._tick()
+        assert isinstance(future.exception(), AppendTimeout)
+        assert not younger.done()
+        assert told == ["no acknowledgement within 60 seconds"]
+        monkeypatch.undo()
+        appends.settle([(younger, POSITION)])
+        await appends.close()
+
+    asyncio.run(run())
+
+
+def test_what_was_acknowledged_while_the_loop_was_busy_has_not_timed_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def run() -> None:
+        told: list[str] = []
+        appends = started(60.0, told.append)
+        future = appends.new()
+        appends.settle([(future, POSITION)])
+        late = time.monotonic() + 61
+        monkeypatch.setattr(time, "monotonic", lambda: late)
+        appends._tick()
+        assert future.result() == POSITION
+        assert told == []
+        monkeypatch.undo()
+        await appends.close()
 
     asyncio.run(run())

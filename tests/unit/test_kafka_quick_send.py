@@ -8,7 +8,7 @@ from unittest.mock import Mock, call, create_autospec
 
 import pytest
 from kafka import KafkaProducer
-from kafka.errors import IllegalStateError, KafkaTimeoutError
+from kafka.errors import IllegalStateError, KafkaTimeoutError, UnknownTopicOrPartitionError
 from kafka.producer.record_accumulator import RecordAccumulator
 from kafka.record.memory_records import MemoryRecords
 
@@ -112,3 +112,34 @@ def test_what_the_library_refuses_is_refused(change: Callable[[Any], None], erro
     change(sending)
     with pytest.raises(error):
         sending.send(*KEYED)
+
+
+def _dropped_between_two_looks(answers: list[Any]) -> Any:
+    """Metadata whose looks for partitions end so; the network thread changes it at any time."""
+
+    def look(_: str) -> Any:
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    return look
+
+
+@pytest.mark.parametrize("record", [KEYED, ("topic", b"v" * 70_000, b"key", HEADERS)], ids=["short", "long"])
+@pytest.mark.parametrize("then", [None, KeyError("topic")], ids=repr)
+def test_a_topic_that_is_dropped_while_a_record_is_sent_takes_none_and_none_is_put_in_no_partition(
+    record: Record, then: Any
+) -> None:
+    sending = producer(QuickProducer)
+    sending._metadata.partitions_for_topic = _dropped_between_two_looks([{0, 1}, then, then, then])
+    with pytest.raises(UnknownTopicOrPartitionError):
+        sending.send(*record)
+    assert not any(sending._accumulator._batches.values())
+
+
+def test_a_topic_that_is_dropped_before_the_library_asks_for_its_name_is_unknown() -> None:
+    sending = producer(QuickProducer)
+    sending._metadata.topics = set
+    with pytest.raises(UnknownTopicOrPartitionError):
+        sending.send("topic", b"value", None, HEADERS)

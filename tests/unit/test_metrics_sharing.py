@@ -136,3 +136,15 @@ def test_numbers_are_shared_as_soon_as_the_folder_takes_them(
 
     samples = asyncio.run(scenario())
     assert (samples["requests_total", "accepted"], samples["workers", ""]) == (1, 2)
+
+
+def test_a_process_whose_files_are_removed_meanwhile_is_left_out(tmp_path: Path) -> None:
+    async def scenario() -> dict[tuple[str, str], float]:
+        other = SharedMetrics(_busy_world().metrics, tmp_path)
+        await other._share()
+        (tmp_path / f"{other._name}.alive").unlink()
+        samples = _samples(SharedMetrics(_busy_world().metrics, tmp_path))
+        await other.close()
+        return samples
+
+    assert asyncio.run(scenario())["requests_total", "accepted"] == 1
