@@ -49,11 +49,11 @@ class Worker(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start the application and accept calls."""
         await super().startup(sockets)
+        if self._report is not None:
+            self._report.send_bytes(b"1")
         # What is here now stays: to look through it in every full collection stops all calls meanwhile.
         gc.collect()
         gc.freeze()
-        if self._report is not None:
-            self._report.send_bytes(b"1")
 
     async def on_tick(self, counter: int) -> bool:
         """Ten times a second: whether the time has come to accept no more calls."""
@@ -64,7 +64,9 @@ class Worker(uvicorn.Server):
                 if isinstance(connection, Http1Protocol):
                     connection.look_after(now, self._settings.body_timeout_seconds)
         if not is_to_stop:
-            self.should_exit = self._parent is not None and not self._parent.is_alive()
+            # Never lowered: a signal may have raised it since it was looked at.
+            if self._parent is not None and not self._parent.is_alive():
+                self.should_exit = True
             return False
         if self._serves_until is None:
             self._serves_until = now + self._settings.stop_delay_seconds

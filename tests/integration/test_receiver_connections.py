@@ -16,7 +16,6 @@ from tests.integration.receiver_process import (
     running_receiver,
     stored,
     stored_bodies,
-    wait_until,
 )
 
 AUTHENTIC = f"X-API-Key: {KEY}"
@@ -47,13 +46,13 @@ def test_header_names_are_read_in_any_case(receiver: ReceiverProcess) -> None:
             assert connection.reply().status == 200
 
 
-def test_a_latin_1_user_is_stored_byte_for_byte(receiver: ReceiverProcess, log_settings: Settings) -> None:
+def test_a_latin_1_user_is_stored_in_utf_8(receiver: ReceiverProcess, log_settings: Settings) -> None:
     with Connection(receiver.port) as connection:
         connection.send(request(_event("latin-1"), AUTHENTIC, "X-User-Id: M\xfcller \xff", "Accept: \xe9"))
         receipt_id = connection.reply().json["receipt_id"]
     headers = [dict(record.headers) for record in stored(log_settings, Topic.EVENTS)]
     (found,) = [names for names in headers if names[Header.RECEIPT_ID] == receipt_id.encode()]
-    assert found[Header.USER_ID] == b"M\xfcller \xff"
+    assert found[Header.USER_ID].decode() == "M\xfcller \xff"
 
 
 def test_a_chunked_body_is_stored_whole(receiver: ReceiverProcess, log_settings: Settings) -> None:
@@ -166,11 +165,40 @@ def test_a_client_that_leaves_leaves_nothing_behind(
     assert len(stored(log_settings, Topic.EVENTS)) == before + 1
 
 
-def test_what_is_no_http_is_refused_and_logged_as_json(receiver: ReceiverProcess) -> None:
+@pytest.mark.parametrize(
+    ("answered", "garbage"),
+    [
+        (b"", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n"),
+        (b"", b"CONNECT elsewhere:443 HTTP/1.1\r\n\r\n"),
+        (b"", head(AUTHENTIC, "Content-Length: none")),
+        (b"", head(AUTHENTIC, "Transfer-Encoding: chunked") + b"no size\r\n"),
+        (request(_event("good"), AUTHENTIC) * 30, b"garbage\r\n\r\n"),
+        (request(_event("good"), AUTHENTIC) * 3, head(AUTHENTIC, "Transfer-Encoding: chunked") + b"?\r\n"),
+    ],
+    ids=["TLS", "CONNECT", "length", "chunk", "behind calls", "chunk behind calls"],
+)
+def test_what_is_no_http_is_refused_in_its_turn(
+    receiver: ReceiverProcess, answered: bytes, garbage: bytes
+) -> None:
     with Connection(receiver.port) as connection:
-        connection.send(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n")
-        assert connection.reply().status == 400
-    wait_until(lambda: bool(receiver.logged("Invalid HTTP request received.")), "the warning")
+        connection.send(answered + garbage)
+        for _ in range(answered.count(b"POST")):
+            assert connection.reply().status == 200
+        reply = connection.reply()
+    assert (reply.status, reply.json["error"]) == (400, "invalid_http")
+    assert reply.headers["connection"] == "close"
+
+
+def test_strangers_who_speak_no_http_cause_no_line_but_that_of_a_refused_call(
+    receiver: ReceiverProcess,
+) -> None:
+    before = len(receiver.lines)
+    for nonsense in (b"nonsense\r\n\r\n", b"CONNECT / HTTP/1.1\r\n\r\n"):
+        for _ in range(3):
+            with Connection(receiver.port) as connection:
+                connection.send(nonsense)
+                assert connection.reply().status >= 400
+    assert {line["message"] for line in receiver.lines[before:]} == {"call refused"}
 
 
 def test_no_reply_names_the_server_software(receiver: ReceiverProcess) -> None:

@@ -86,9 +86,10 @@ def test_a_head_without_an_end_is_refused_as_soon_as_it_is_too_large(
 ) -> None:
     with Connection(receiver.port) as connection:
         connection.send(endless)
-        status = connection.reply().status
-        assert status == (400 if endless.startswith(b"A") else 431)
-        assert connection.is_closed()
+        if endless.startswith(b"A"):
+            assert_refused(connection, 400, "invalid_http")
+        else:
+            assert_refused(connection, 431, "headers_too_large")
 
 
 def test_who_goes_on_sending_a_head_gets_the_reply_and_no_reset(receiver: ReceiverProcess) -> None:
@@ -110,6 +111,22 @@ def test_a_large_head_that_offers_an_upgrade_is_refused_too(receiver: ReceiverPr
     with Connection(receiver.port) as connection:
         connection.send(_head_of(3000, "Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c"))
         assert_refused(connection, 431, "headers_too_large")
+
+
+@pytest.mark.parametrize("read_before", [False, True], ids=["at once", "behind a call"])
+def test_calls_and_the_beginning_of_a_head_in_one_read_are_no_large_head(
+    receiver: ReceiverProcess, read_before: bool
+) -> None:
+    call, large = request(EVENT, AUTHENTIC), request(EVENT + b" " * 20_000, AUTHENTIC)
+    with Connection(receiver.port) as connection:
+        if read_before:
+            connection.send(call)
+            assert connection.reply().status == 200
+        for calls in (call * 200, large * 2):
+            connection.send(calls + call[:40])
+            assert {connection.reply().status for _ in range(calls.count(b"POST"))} == {200}
+            connection.send(call[40:])
+            assert connection.reply().status == 200
 
 
 def test_many_pipelined_calls_are_no_large_head(receiver: ReceiverProcess) -> None:
@@ -142,20 +159,33 @@ def test_trailers_without_an_end_end_the_connection(receiver: ReceiverProcess, e
 
 def test_every_refused_head_and_body_ends_as_an_attempt(tmp_path_factory: pytest.TempPathFactory) -> None:
     settings = Settings(
-        data_dir=tmp_path_factory.mktemp("attempts"), max_header_bytes=MAX_HEAD, body_timeout_seconds=0.3
+        data_dir=tmp_path_factory.mktemp("attempts"),
+        max_header_bytes=MAX_HEAD,
+        body_timeout_seconds=0.3,
+        trusted_proxies=("127.0.0.1",),
+    )
+    begun = BEGUN + b"X-Forwarded-For: 203.0.113.9\r\nX-Last: 1\r\n"
+    beginnings = (
+        _head_of(3000, "X-Forwarded-For: 203.0.113.9"),
+        begun + b"N" * 3000,
+        begun,
+        begun + b"Content-Length: 9\r\n\r\n",
+        begun + b"\x00: no name\r\n\r\n",
+        begun + b"Transfer-Encoding: chunked\r\n\r\nno size\r\n",
     )
     with running_receiver(settings) as receiver:
-        for beginning in (_head_of(3000), BEGUN + b"N" * 3000, BEGUN, head(AUTHENTIC, "Content-Length: 9")):
+        for beginning in beginnings:
             with Connection(receiver.port) as connection:
                 connection.send(beginning)
                 connection.reply()
-        wait_until(lambda: len(stored(settings, Topic.ATTEMPTS)) == 4, "the attempts")
+        wait_until(lambda: len(stored(settings, Topic.ATTEMPTS)) == len(beginnings), "the attempts")
     attempts = [dict(record.headers) for record in stored(settings, Topic.ATTEMPTS)]
     assert Counter(attempt[Header.REASON] for attempt in attempts) == {
         b"headers_too_large": 2,
         b"body_stalled": 2,
+        b"invalid_http": 2,
     }
-    assert {attempt[Header.STATUS] for attempt in attempts} == {b"431", b"408"}
-    assert {attempt[Header.REMOTE_ADDRESS] for attempt in attempts} == {b"127.0.0.1"}
+    assert {attempt[Header.STATUS] for attempt in attempts} == {b"431", b"408", b"400"}
+    assert {attempt[Header.REMOTE_ADDRESS] for attempt in attempts} == {b"203.0.113.9"}
     assert {attempt[Header.PATH] for attempt in attempts} == {b"/webhook"}
     assert stored_bodies(settings) == {}

@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from ingest.records import Topic
 from ingest.settings import Settings
 from tests.integration.http_connection import Connection, chunk, head, request
-from tests.integration.receiver_process import ReceiverProcess, running_receiver
+from tests.integration.receiver_process import ReceiverProcess, running_receiver, stored
 from tests.integration.test_receiver_limits import AUTHENTIC, BEGUN, EVENT, assert_refused
 
 
@@ -44,18 +46,31 @@ def _dripping(connection: Connection, drop: bytes) -> Iterator[None]:
 
 @pytest.mark.parametrize(
     "beginning",
-    [b"", b"POST /webh", BEGUN, request(EVENT, AUTHENTIC) + BEGUN],
-    ids=["nothing", "in the first line", "among the headers", "behind a call"],
+    [b"POST /webh", BEGUN, request(EVENT, AUTHENTIC) + BEGUN],
+    ids=["in the first line", "among the headers", "behind a call"],
 )
 def test_a_head_that_stalls_is_refused_and_its_connection_closed(
     receiver: ReceiverProcess, beginning: bytes
 ) -> None:
     with Connection(receiver.port) as connection:
-        if beginning:
-            connection.send(beginning)
+        connection.send(beginning)
         if beginning.endswith(EVENT + BEGUN):
             assert connection.reply().status == 200
         assert_refused(connection, 408, "body_stalled")
+
+
+@pytest.mark.parametrize("beginning", [b"", b"\r\n"], ids=["nothing", "an empty line"])
+def test_a_connection_on_which_no_call_begins_is_closed_without_a_word(
+    tmp_path: Path, beginning: bytes
+) -> None:
+    settings = Settings(data_dir=tmp_path, body_timeout_seconds=0.3)
+    with running_receiver(settings) as receiver:
+        before = len(receiver.lines)
+        with Connection(receiver.port) as connection:
+            connection.send(beginning)
+            assert connection.is_closed()
+        assert receiver.lines[before:] == []
+    assert stored(settings, Topic.ATTEMPTS) == []
 
 
 @pytest.mark.parametrize(
@@ -110,6 +125,7 @@ def test_a_connection_that_rests_between_calls_is_kept(receiver: ReceiverProcess
     with Connection(receiver.port) as resting, Connection(receiver.port) as stalling:
         resting.send(request(EVENT, AUTHENTIC))
         assert resting.reply().status == 200
+        stalling.send(BEGUN)
         assert_refused(stalling, 408, "body_stalled")
         resting.send(request(EVENT, AUTHENTIC))
         assert resting.reply().status == 200
