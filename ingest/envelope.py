@@ -12,13 +12,20 @@ from ingest.records import Reason
 MAX_IDENTIFIER_CHARACTERS: Final = 1024
 """A longer string names nothing; copied beside the body it would triple the size of the record."""
 
+_USER_NAMES: Final = frozenset({"user_id", "data", "callback_data"})
+_USER_NAMES_QUOTED: Final = tuple(f'"{name}"'.encode() for name in _USER_NAMES)
+
 
 class Envelope(NamedTuple):
-    """What a body says about itself; an empty string where it says nothing, or no string."""
+    """What a body says about itself; an empty string where it says nothing, or no string.
+
+    `has_odd_user`: a user is there that is no string, or none that names anybody.
+    """
 
     event: str
     user_id: str
     session_id: str
+    has_odd_user: bool = False
 
 
 def read_envelope(body: bytes) -> Envelope | Reason:
@@ -39,17 +46,42 @@ def read_envelope(body: bytes) -> Envelope | Reason:
     if not isinstance(message, dict):
         return Reason.BODY_NOT_AN_OBJECT
     # In this order the warehouse reads them too.
-    inner = _object(message, "data") or _object(message, "callback_data") or message
+    parts = (message.get("data"), message.get("callback_data"))
+    inner: dict[str, Any] = next((part for part in parts if isinstance(part, dict)), message)
+    user = inner if inner.get("user_id") is not None else message
+    user_id = _identifier(user, "user_id")
     return Envelope(
         event=_identifier(message, "event") or _identifier(message, "callback_event"),
-        user_id=_identifier(inner, "user_id") or _identifier(message, "user_id"),
+        user_id=user_id,
         session_id=(
             _identifier(inner, "session_id")
             or _identifier(_object(inner, "session"), "id")
             or _identifier(_object(inner, "sleep_data"), "id")
             or _identifier(message, "session_id")
         ),
+        has_odd_user=not user_id and user.get("user_id") not in (None, ""),
     )
+
+
+def may_name_several_users(body: bytes) -> bool:
+    """Whether an object of this JSON holds a name twice that leads to its user: two readers may then differ.
+
+    True as well where the nesting is too deep to tell.
+    """
+    if b"\\" not in body and all(body.count(quoted) < 2 for quoted in _USER_NAMES_QUOTED):
+        return False
+    found = False
+
+    def look(members: list[tuple[str, Any]]) -> None:
+        nonlocal found
+        names = [name for name, _ in members if name in _USER_NAMES]
+        found = found or len(names) > len(set(names))
+
+    try:
+        json.loads(body, object_pairs_hook=look, parse_int=str, parse_float=str)
+    except RecursionError:
+        return True
+    return found
 
 
 def _patient_loads(body: bytes) -> object:

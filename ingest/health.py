@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
-from typing import Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse
@@ -62,9 +62,13 @@ def health_routes(health: Health) -> APIRouter:
         summary="Calls can be accepted",
         responses={
             200: {
-                "description": "`ready`, or `degraded`: calls are accepted, `problems` says what is wrong."
+                "description": "`ready`, or `degraded`: calls are accepted, `problems` says what is wrong.",
+                "content": _json_of("ready", "degraded"),
             },
-            503: {"description": "`not_ready`: `problems` names the parts and says why."},
+            503: {
+                "description": "`not_ready`: `problems` names the parts and says why.",
+                "content": _json_of("not_ready"),
+            },
         },
     )
     async def readyz() -> JSONResponse:
@@ -77,3 +81,17 @@ def health_routes(health: Health) -> APIRouter:
         return JSONResponse(content, HTTPStatus.OK if is_ready else HTTPStatus.SERVICE_UNAVAILABLE)
 
     return router
+
+
+def _json_of(*states: State) -> dict[str, Any]:
+    """The content of an answer of /readyz, for OpenAPI."""
+    properties = {
+        "status": {"enum": list(states)},
+        "problems": {
+            "type": "object",
+            "additionalProperties": {"type": "string"},
+            "description": "What is wrong, by the part that it is wrong with.",
+        },
+    }
+    schema = {"type": "object", "required": ["status"], "properties": properties}
+    return {"application/json": {"schema": schema}}

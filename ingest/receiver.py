@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from fastapi import FastAPI, Request
+import orjson
+from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.routing import Route
@@ -25,6 +26,7 @@ from ingest.metrics.numbers import Metrics
 from ingest.metrics.page import metrics_routes
 from ingest.metrics.sharing import SharedMetrics
 from ingest.openapi import describe_webhook
+from ingest.openapi.replies import NOT_SERVED_MESSAGE
 from ingest.rate_limits import RateLimits
 from ingest.refusals import REFUSALS
 from ingest.settings import Settings
@@ -33,6 +35,8 @@ from ingest.spool.writer import SpoolingWriter
 from ingest.webhook import WEBHOOK_PATHS, Webhook
 from ingest.worker import ON_STOP
 
+DESCRIPTION_PATH: Final = "/openapi.json"
+
 
 class Receiver(FastAPI):
     """FastAPI with a short way to the webhook and a description of it."""
@@ -40,6 +44,9 @@ class Receiver(FastAPI):
     def __init__(self, webhook: Webhook, **options: Any) -> None:
         super().__init__(**options)
         self._webhook = webhook
+        self._description = b""
+        # Before FastAPI's own route, which writes the description anew each time that a stranger asks.
+        self.router.routes.insert(0, Route(DESCRIPTION_PATH, self._describe, methods=["GET"]))
         self.router.routes.extend(Route(path, webhook, methods=["POST"]) for path in WEBHOOK_PATHS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -48,6 +55,11 @@ class Receiver(FastAPI):
             await self._webhook(scope, receive, send)
         else:
             await super().__call__(scope, receive, send)
+
+    async def _describe(self, _: Request) -> Response:
+        if not self._description:
+            self._description = orjson.dumps(self.openapi(), option=orjson.OPT_NON_STR_KEYS)
+        return Response(self._description, media_type="application/json")
 
     def openapi(self) -> dict[str, Any]:
         """The OpenAPI schema, the webhook routes included."""
@@ -92,6 +104,8 @@ def create_app(
         title="Asleep webhook receiver",
         description="Makes sleep-tracking webhooks durable before it acknowledges them.",
         version="1",
+        # A redirect would send the key to wherever the Host header says.
+        redirect_slashes=False,
         lifespan=lifespan,
         exception_handlers={HTTPException: _reply_http_error},
     )
@@ -115,7 +129,7 @@ async def _reply_http_error(_: Request, error: Exception) -> JSONResponse:
         raise error
     reason = error.detail.lower().replace(" ", "_")
     return JSONResponse(
-        {"error": reason, "message": "See /docs for what this receiver answers."},
+        {"error": reason, "message": NOT_SERVED_MESSAGE},
         status_code=error.status_code,
         headers=error.headers,
     )

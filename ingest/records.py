@@ -36,6 +36,7 @@ class Reason(StrEnum):
     WRONG_SIGNATURE = "wrong_signature"
     UNKNOWN_USER = "unknown_user"
     USER_MISMATCH = "user_mismatch"
+    INVALID_HTTP = "invalid_http"
     HEADERS_TOO_LARGE = "headers_too_large"
     BODY_TOO_LARGE = "body_too_large"
     BODY_STALLED = "body_stalled"
@@ -79,7 +80,10 @@ class Header(StrEnum):
     SIGNATURE = "signature"
     """Of the signature: `valid`, `none` where the call had none, `unchecked` where it was not looked at."""
     CONTENT_ENCODING = "content_encoding"
-    """How the body came compressed: `gzip`; absent where it did not. The record holds it decoded."""
+    """How the body came compressed: `gzip`; absent where it did not. The record holds it decoded.
+
+    Of a call refused for its encoding: what it said, in lower case; the record holds the body as sent.
+    """
     ENVELOPE = "envelope"
     """Version of this set of headers."""
     REASON = "reason"

@@ -55,6 +55,7 @@ REFUSALS: Final[dict[Reason, Refusal]] = {
     Reason.RATE_LIMITED: Refusal(
         HTTPStatus.TOO_MANY_REQUESTS, "Too many calls; send it again after Retry-After seconds.", 1
     ),
+    Reason.INVALID_HTTP: Refusal(HTTPStatus.BAD_REQUEST, "Send a complete HTTP/1.1 request."),
     Reason.HEADERS_TOO_LARGE: Refusal(
         HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "Send fewer or shorter headers."
     ),

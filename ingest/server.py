@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import ipaddress
 import logging
-import shutil
 import ssl
 from collections.abc import Callable
+from contextlib import ExitStack
 from functools import partial
-from pathlib import Path
 from typing import Final
 
 import uvicorn
@@ -17,6 +16,7 @@ from starlette.types import ASGIApp
 from ingest.authentication import ApiKeys
 from ingest.http1 import Http1Protocol
 from ingest.known_users import KnownUsers
+from ingest.metrics.folders import own_folder
 from ingest.receiver import create_app
 from ingest.settings import Settings, WrongSetting
 from ingest.signatures import Signatures
@@ -39,18 +39,21 @@ def serve(settings: Settings, *, workers: int) -> None:
     address can not be listened on or the application does not start.
     """
     check_receiver(settings)
-    metrics_folder = _fresh_metrics_folder(settings) if workers > 1 else None
-    app = partial(create_app, settings, metrics_folder=metrics_folder)
-    config = server_config(settings, app, workers=workers)
-    log_event(_log, logging.INFO, "receiver starting", workers=workers, settings=settings.masked())
-    listener = config.bind_socket()
-    listener.listen(config.backlog)
-    host, port = listener.getsockname()[:2]
-    log_event(_log, logging.INFO, "receiver listening", host=host, port=port)
-    if workers == 1:
-        work(config, settings, listener)
-        return
-    Supervisor(config, settings, listener, workers).run()
+    with ExitStack() as stack:
+        metrics_folder = (
+            stack.enter_context(own_folder(settings.data_dir / "metrics")) if workers > 1 else None
+        )
+        app = partial(create_app, settings, metrics_folder=metrics_folder)
+        config = server_config(settings, app, workers=workers)
+        log_event(_log, logging.INFO, "receiver starting", workers=workers, settings=settings.masked())
+        listener = config.bind_socket()
+        listener.listen(config.backlog)
+        host, port = listener.getsockname()[:2]
+        log_event(_log, logging.INFO, "receiver listening", host=host, port=port)
+        if workers == 1:
+            work(config, settings, listener)
+        else:
+            Supervisor(config, settings, listener, workers).run()
 
 
 def check_receiver(settings: Settings) -> None:
@@ -127,12 +130,3 @@ def _addresses_of_proxies(settings: Settings) -> list[str]:
         if network.version == 4:
             addresses.append(f"::ffff:{network.network_address}/{96 + network.prefixlen}")
     return addresses
-
-
-def _fresh_metrics_folder(settings: Settings) -> Path:
-    """An empty folder in which the workers keep the numbers that /metrics sums up."""
-    folder = settings.data_dir / "metrics"
-    if folder.exists():
-        shutil.rmtree(folder)
-    folder.mkdir(parents=True)
-    return folder

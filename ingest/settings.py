@@ -11,7 +11,10 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 _LOG_URL = re.compile(r"sqlite:///.*[^/]|kafka://[^/@\s,]+(,[^/@\s,]+)*")
+_BROKER = re.compile(r"(\[[0-9a-fA-F:.]+\]|[\w-]{1,63}(\.[\w-]{1,63})*\.?):(\d{1,5})", re.ASCII)
 _RATE = r"^([1-9]\d*/(second|minute|hour))?$"
+
+_Seconds = Annotated[float, Field(allow_inf_nan=False, le=24 * 60 * 60)]
 
 
 class WrongSetting(ValueError):
@@ -90,13 +93,13 @@ class Settings(BaseSettings):
         ge=1,
         description="Largest webhook body accepted, in bytes, also after decompression; larger: 413.",
     )
-    body_timeout_seconds: float = Field(
+    body_timeout_seconds: _Seconds = Field(
         default=10.0, gt=0, description="Longest wait for the whole of a call to arrive; longer: 408."
     )
     max_open_requests: int = Field(
         default=2000, ge=1, description="Calls that one worker holds open at a time; more: 503."
     )
-    append_timeout_seconds: float = Field(
+    append_timeout_seconds: _Seconds = Field(
         default=2.0,
         gt=0,
         description="Longest wait for the event log before an event goes to the spool, and for the spool "
@@ -108,14 +111,16 @@ class Settings(BaseSettings):
         "folder.",
     )
     spool_max_bytes: int = Field(
-        default=1024**3, ge=1, description="Bytes that one worker may hold on its spool; more: 503."
+        default=1024**3,
+        ge=1,
+        description="Bytes a worker may hold on its spool, its share of what dead ones left included.",
     )
     spool_min_free_bytes: int = Field(
         default=256 * 1024**2,
         ge=0,
         description="Free bytes on the spool's disk below which it takes no more.",
     )
-    stop_delay_seconds: float = Field(
+    stop_delay_seconds: _Seconds = Field(
         default=1.0,
         ge=0,
         description="How long /readyz says 503 after SIGTERM before the receiver stops accepting calls.",
@@ -131,7 +136,7 @@ class Settings(BaseSettings):
     land_max_bytes: int = Field(
         default=64 * 1024 * 1024, ge=1, description="Bytes of bodies at which the lander closes a file."
     )
-    land_max_age_seconds: float = Field(
+    land_max_age_seconds: _Seconds = Field(
         default=10.0, gt=0, description="Age of the oldest buffered record at which the lander closes a file."
     )
 
@@ -141,7 +146,10 @@ class Settings(BaseSettings):
         "default: users.csv in the data folder, where there is one.",
     )
     abandoned_after_hours: float = Field(
-        default=12.0, gt=0, description="Silence after which an unfinished session counts as abandoned."
+        default=12.0,
+        gt=0,
+        le=24 * 365,
+        description="Silence after which an unfinished session counts as abandoned.",
     )
     keep_versions: int = Field(
         default=3, ge=1, description="Published versions of the warehouse kept on disk."
@@ -167,6 +175,10 @@ class Settings(BaseSettings):
     def _known_scheme(cls, value: str) -> str:
         if value and not _LOG_URL.fullmatch(value):
             raise ValueError("must look like sqlite:///FILE or kafka://HOST:PORT[,HOST:PORT], no password")
+        for broker in value.removeprefix("kafka://").split(",") if value.startswith("kafka://") else ():
+            parts = _BROKER.fullmatch(broker)
+            if parts is None or not 0 < int(parts[3]) < 65536:
+                raise ValueError(f"{broker} must be HOST:PORT, an IPv6 address in brackets: [::1]:9092")
         return value
 
     @model_validator(mode="after")
@@ -215,8 +227,7 @@ class Settings(BaseSettings):
     @property
     def users_path(self) -> Path | None:
         """The users file, the default filled in; None where there is no such file by default."""
-        default = self.data_dir / "users.csv"
-        return self.users_file or (default if default.exists() else None)
+        return self.users_file or next(self.data_dir.glob("users.csv"), None)
 
     @property
     def published_path(self) -> Path:
@@ -225,8 +236,8 @@ class Settings(BaseSettings):
 
     def environment(self) -> dict[str, str]:
         """The whole environment of a child process that is to have these settings, secrets included."""
-        ours = {f"ASLEEP_{name.upper()}": _as_text(value) for name, value in self if value is not None}
-        return os.environ | ours
+        given = {f"ASLEEP_{name.upper()}": _as_text(value) for name, value in self if value is not None}
+        return os.environ | given
 
     def masked(self) -> dict[str, object]:
         """The effective settings for a log line, secrets masked."""

@@ -25,6 +25,8 @@ from ingest.telemetry import log_event
 
 WEBHOOK_PATHS: Final = ("/webhook", "/asleep-webhook")
 LINGER_SECONDS: Final = 2.0
+MAX_LINGERING: Final = 100
+"""Refused callers at a time that get LINGER_SECONDS to read why; those beyond may see a reset instead."""
 
 _log = logging.getLogger(__name__)
 
@@ -59,48 +61,65 @@ class Webhook:
         self._max_body_bytes = settings.max_body_bytes
         self._body_timeout_seconds = settings.body_timeout_seconds
         self._max_open = settings.max_open_requests
+        self._open = 0
+        self._lingering = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one call; 200 only once its body is durable."""
         metrics = self._metrics
         metrics.in_flight += 1
         try:
-            await self._answer(Call.arriving(scope), receive, send)
+            is_over = await self._answer(Call.arriving(scope), receive, send)
         except ClientDisconnected:
             metrics.abandoned()
+            return
         finally:
             metrics.in_flight -= 1
+        if not is_over:
+            await self._linger(receive, send)
 
     async def refuse_head(self, reason: Reason, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a call whose head is too large or never came to its end."""
         del receive
         await self._refuse(Call.arriving(scope), Turned(reason), 0, send, [_CLOSE])
 
-    async def _answer(self, call: Call, receive: Receive, send: Send) -> None:
-        is_too_many = self._metrics.in_flight > self._max_open
-        turned = _TOO_MANY if is_too_many else self._gate.judge_head(call)
+    async def _answer(self, call: Call, receive: Receive, send: Send) -> bool:
+        """Answer a call; False where the end of the answer is not sent, so that the caller may read it."""
+        turned = self._gate.judge_head(call)
         if turned is not None:
-            await self._refuse_unread(call, turned, 0, receive, send)
-            return
+            return await self._refuse_unread(call, turned, 0, send)
+        # Only who may come in can keep others out.
+        if self._open >= self._max_open:
+            return await self._refuse_unread(call, _TOO_MANY, 0, send)
+        self._open += 1
+        try:
+            return await self._take(call, receive, send)
+        finally:
+            self._open -= 1
+
+    async def _take(self, call: Call, receive: Receive, send: Send) -> bool:
         try:
             sent = await read_body(
                 receive, call.content_length, self._max_body_bytes, self._body_timeout_seconds
             )
         except BodyTooLarge as error:
-            await self._refuse_unread(call, Turned(Reason.BODY_TOO_LARGE), error.bytes_read, receive, send)
-            return
+            return await self._refuse_unread(call, Turned(Reason.BODY_TOO_LARGE), error.bytes_read, send)
         except BodyStalled as error:
             await self._refuse(call, Turned(Reason.BODY_STALLED), error.bytes_read, send, [_CLOSE])
-            return
+            return True
         event = self._gate.judge_body(call, sent)
         if isinstance(event, Turned):
             await self._refuse(call, event, len(sent), send)
-            return
+            return True
+        await self._store(call, event, len(sent), send)
+        return True
+
+    async def _store(self, call: Call, event: Admitted, bytes_read: int, send: Send) -> None:
         asked = perf_counter()
         try:
             await self._writer.append(_EVENTS, event.key, event.body, event.headers)
         except EventLogError as error:
-            await self._reply_unavailable(call, error, len(sent), send)
+            await self._reply_unavailable(call, event, error, bytes_read, send)
             return
         self._metrics.appended(perf_counter() - asked)
         await self._reply_received(call, event, send)
@@ -114,9 +133,12 @@ class Webhook:
         if _log.isEnabledFor(logging.DEBUG):
             log_event(_log, logging.DEBUG, "event accepted", receipt_id=receipt_id, path=call.path)
 
-    async def _reply_unavailable(self, call: Call, error: EventLogError, bytes_read: int, send: Send) -> None:
-        turned = Turned(Reason.SPOOL_FULL if isinstance(error, SpoolFull) else Reason.LOG_UNAVAILABLE)
-        self._attempts.count(_refused(call, turned, bytes_read))
+    async def _reply_unavailable(
+        self, call: Call, event: Admitted, error: EventLogError, bytes_read: int, send: Send
+    ) -> None:
+        reason = Reason.SPOOL_FULL if isinstance(error, SpoolFull) else Reason.LOG_UNAVAILABLE
+        turned = Turned(reason, headers=event.found)
+        self._attempts.postpone(_refused(call, turned, bytes_read))
         if _log.isEnabledFor(logging.DEBUG):
             log_event(
                 _log,
@@ -128,18 +150,26 @@ class Webhook:
             )
         await self._send_refusal(send, call, turned)
 
-    async def _refuse_unread(
-        self, call: Call, turned: Turned, bytes_read: int, receive: Receive, send: Send
-    ) -> None:
-        """Refuse a call whose body was not read to its end.
+    async def _refuse_unread(self, call: Call, turned: Turned, bytes_read: int, send: Send) -> bool:
+        """Refuse a call whose body was not read to its end; False where the answer's end is still to be sent.
 
         The connection stays open where what is left of the body is known to be small: the server skips it.
         """
         if call.content_length is not None and call.content_length <= self._max_body_bytes:
             await self._refuse(call, turned, bytes_read, send)
-            return
-        await self._refuse(call, turned, bytes_read, send, [_CLOSE], end=False)
-        await discard_rest(receive, LINGER_SECONDS)
+            return True
+        is_over = turned is _TOO_MANY
+        await self._refuse(call, turned, bytes_read, send, [_CLOSE], end=is_over)
+        return is_over
+
+    async def _linger(self, receive: Receive, send: Send) -> None:
+        """Give a caller who is still sending the time to read the answer, and end it."""
+        if self._lingering < MAX_LINGERING:
+            self._lingering += 1
+            try:
+                await discard_rest(receive, LINGER_SECONDS)
+            finally:
+                self._lingering -= 1
         await send({"type": "http.response.body"})
 
     async def _refuse(  # noqa: PLR0913  one place writes every refusal down and answers it
@@ -175,7 +205,7 @@ class Webhook:
 
 def _refused(call: Call, turned: Turned, bytes_read: int) -> RefusedCall:
     return RefusedCall(
-        headers=call.record_headers(),
+        headers=[*call.record_headers(), *turned.headers],
         receipt_id=call.receipt.receipt_id,
         reason=turned.reason,
         status=REFUSALS[turned.reason].status,

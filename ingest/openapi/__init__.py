@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from ingest.openapi.event_schemas import body_schema, event_schemas
 from ingest.openapi.examples import EXAMPLES
-from ingest.openapi.replies import reply_schemas, responses
+from ingest.openapi.replies import head_responses, reply_schemas, responses, shared_responses
 from ingest.webhook import WEBHOOK_PATHS
 
 _TAG: Final = {
@@ -64,6 +64,10 @@ def describe_webhook(schema: dict[str, Any]) -> dict[str, Any]:
     components.setdefault("securitySchemes", {})["ApiKey"] = _API_KEY
     components.setdefault("schemas", {}).update(event_schemas() | reply_schemas())
     components["examples"] = {name: {"value": body} for name, body in EXAMPLES.items()}
+    components["responses"] = shared_responses()
+    for operations in schema["paths"].values():
+        for operation in operations.values():
+            operation["responses"] |= head_responses()
     for path in WEBHOOK_PATHS:
         schema["paths"][path] = {"post": _operation(path)}
     return schema

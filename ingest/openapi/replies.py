@@ -13,8 +13,11 @@ _RECEIPT_ID: Final = "0199a2b4-6f3c-7c21-9d5e-3f8a1b2c4d5e"
 _RECEIPT_FIELD: Final = {
     "type": "string",
     "format": "uuid",
-    "description": "Name of this call, in our logs and in every table: tell it when you ask about the call.",
+    "description": "Name of this call: tell it when you ask about the call. It is in the tables too, unless "
+    "refused calls were summed up.",
 }
+NOT_SERVED_MESSAGE: Final = "See /docs for what this receiver answers."
+_OF_HEADS: Final = (Reason.INVALID_HTTP, Reason.BODY_STALLED, Reason.HEADERS_TOO_LARGE)
 _WORTH_A_RETRY: Final = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}
 _HEADERS: Final[dict[str, dict[str, Any]]] = {
     "retry-after": {
@@ -55,6 +58,14 @@ def reply_schemas() -> dict[str, Any]:
                 "receipt_id": _RECEIPT_FIELD,
             },
         },
+        "NotServed": {
+            "type": "object",
+            "required": ["error", "message"],
+            "properties": {
+                "error": {"type": "string", "description": "`not_found` or `method_not_allowed`."},
+                "message": {"type": "string", "description": "What to do."},
+            },
+        },
     }
 
 
@@ -74,6 +85,31 @@ def responses() -> dict[str, Any]:
         by_status.setdefault(refusal.status, {})[reason] = refusal
     return described | {
         str(status.value): _response(status, by_status[status]) for status in sorted(by_status)
+    }
+
+
+def head_responses() -> dict[str, Any]:
+    """The responses to a head that is refused, whatever it asks for, by status."""
+    return {
+        str(REFUSALS[reason].status.value): _response(REFUSALS[reason].status, {reason: REFUSALS[reason]})
+        for reason in _OF_HEADS
+    }
+
+
+def shared_responses() -> dict[str, Any]:
+    """Component responses to calls of what is not there, by name: no operation has a place for them."""
+    return {
+        name: {
+            "description": description,
+            "content": _json(
+                {"$ref": "#/components/schemas/NotServed"},
+                {name: {"value": {"error": error, "message": NOT_SERVED_MESSAGE}}},
+            ),
+        }
+        for name, error, description in (
+            ("NotFound", "not_found", "404: no such path."),
+            ("MethodNotAllowed", "method_not_allowed", "405: another method than the path has; see `Allow`."),
+        )
     }
 
 

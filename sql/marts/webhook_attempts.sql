@@ -1,27 +1,29 @@
 -- grain: one row per call to the webhook, or per several refused calls of one address, reason and second
 -- rebuild by: view
 -- Every call: accepted, duplicate or rejected, and why. Never a key. Count calls with sum(calls): under a
--- flood refused calls are summed up.
+-- flood refused calls are summed up. A call that was told 503 while its event reached the log after all is
+-- one row; where so many were told so at once that they were summed up, a sum may stand beside their rows.
 -- columns:
--- receipt_id: the receipt given in the answer; a row of several calls has one of its own
+-- receipt_id: the receipt given in the answer; a row of several calls has one of its own, told to nobody
 -- received_at: instant (UTC) at which the call arrived; of several calls the second
 -- verdict: accepted, duplicate (accepted, and its body or its session:event:timestamp had been there), or
 -- rejected
--- reason: why it was refused, in one word
+-- reason: why it was refused, in one word; of an accepted row where its caller was told 503 all the same
 -- status: the HTTP status answered
 -- calls: 1, or how many refused calls the row sums up
--- user_id: the x-user-id header of a rejected call; of an accepted one the user of the event
+-- user_id: the x-user-id header of a rejected call, at most 128 bytes of a stranger's; of an accepted one the
+-- user of the event; null of several calls
 -- is_user_mismatch: whether an accepted body names another user than x-user-id did; null of a rejected call,
 -- whose reason says so
 -- other_user_id: the x-user-id header of such a mismatch; user_id is the user that the body names
--- remote_address: who called
--- path: the path called
+-- remote_address: who called; null of several calls that came from more addresses than are told apart
+-- path: the path called; null of several calls
 -- signature: valid, none where the call had none, unchecked where it was not looked at; null where the call
--- was refused before
--- content_encoding: gzip where the body came compressed
+-- was refused before that, or for its signature
+-- content_encoding: gzip where the body came compressed; of a call refused for its encoding, what it said
 -- wire_bytes: bytes of the body as sent, as far as it was read; of several calls their sum
--- body_bytes: bytes of the body as stored, decompressed; null where none is
--- body: of a rejected call by an authentic caller, the body as it came; bytes that are no text as \xFF
+-- body_bytes: bytes of the body as stored, decompressed unless it could not be; null where none is
+-- body: of a rejected call by an authentic caller, the body as stored; bytes that are no text as \xFF
 -- duplicate_of_receipt_id: of a duplicate, the receipt of the first such event to arrive
 with
     -- bodies that could not be rows belong to no session: only the body tells their copies

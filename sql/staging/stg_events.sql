@@ -7,6 +7,10 @@ with
         select
             *,
             case when json_valid(body) then body end as json_body,
+            -- a header that a row can do without does not condemn the body
+            regexp_matches(
+                landing_error, '(^|; )(no value|value: |header (receipt_id|received_at): )'
+            ) as is_unreadable,
             replace(filename, $raw_dir || '/', '') as raw_file
         from read_parquet($event_files, filename = true, union_by_name = true, hive_partitioning = false)
     ),
@@ -177,7 +181,7 @@ with
                 case when has_plausible_window then window_start_text end
             ) as zoned_text,
             case
-                when landing_error is not null or is_object is not true
+                when is_unreadable or is_object is not true
                 then {'reason':'unreadable_record', 'field':'body'}
                 when event_json is null
                 then {'reason':'missing_event', 'field':'event'}

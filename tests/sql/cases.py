@@ -88,7 +88,10 @@ def _case(slug: str, fields: dict[str, Any]) -> Case:
 
 
 def _event(slug: str, number: int, fields: dict[str, Any]) -> tuple[Topic, Event]:
-    headers = {name: value.encode() for name, value in fields.get("headers", {}).items()}
+    headers = {
+        name: value if isinstance(value, bytes) else value.encode()
+        for name, value in fields.get("headers", {}).items()
+    }
     event = Event(
         body=fields["body"],
         received_at=datetime.fromisoformat(fields["at"]),

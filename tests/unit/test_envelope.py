@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ingest.envelope import MAX_IDENTIFIER_CHARACTERS, Envelope, read_envelope
+from ingest.envelope import MAX_IDENTIFIER_CHARACTERS, Envelope, may_name_several_users, read_envelope
 from ingest.records import Reason
 
 JSON_VALUES = st.recursive(
@@ -54,7 +54,44 @@ def test_the_innermost_name_wins_as_in_the_warehouse() -> None:
 @pytest.mark.parametrize("value", ["1", "null", "true", "[]", "{}", '["s"]', '""', "1.5"])
 def test_only_strings_name_something(value: str) -> None:
     body = f'{{"event":{value},"user_id":{value},"session_id":{value},"data":{value}}}'
-    assert read_envelope(body.encode()) == Envelope("", "", "")
+    assert read_envelope(body.encode()) == Envelope("", "", "", has_odd_user=value not in {"null", '""'})
+
+
+@pytest.mark.parametrize(
+    ("body", "user_id", "has_odd_user"),
+    [
+        (b'{"user_id":"u","data":{}}', "u", False),
+        (b'{"user_id":"u","data":{"user_id":null}}', "u", False),
+        (b'{"user_id":"u","data":{"user_id":""}}', "", False),
+        (b'{"user_id":"u","data":{"user_id":7}}', "", True),
+        (b'{"user_id":"u","data":{},"callback_data":{"user_id":"v"}}', "u", False),
+        (b'{"user_id":"u","data":[],"callback_data":{"user_id":"v"}}', "v", False),
+        (b'{"user_id":"' + b"u" * (MAX_IDENTIFIER_CHARACTERS + 1) + b'"}', "", True),
+        (b'{"user_id":"\\ud83d"}', "", True),
+    ],
+    ids=["empty part", "null", "empty", "number", "first part counts", "a list is none", "long", "surrogate"],
+)
+def test_the_user_is_the_one_that_the_warehouse_finds(body: bytes, user_id: str, has_odd_user: bool) -> None:
+    found = read_envelope(body)
+    assert isinstance(found, Envelope)
+    assert (found.user_id, found.has_odd_user) == (user_id, has_odd_user)
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (b'{"user_id":"a","session_id":"s","session_id":"t"}', False),
+        (b'{"user_id":"a","data":{"user_id":"a","note":"\\n"}}', False),
+        (b'{"user_id":"a","user_id":"b"}', True),
+        (b'{"user_id":"a","\\u0075ser_id":"b"}', True),
+        (b'{"data":{"user_id":"a"},"data":{"user_id":"b"}}', True),
+        (b'{"callback_data":{"user_id":"a","user_id":"b"}}', True),
+        (b'{"user_id":"a","note":"\\n","deep":' + b"[" * 1000 + b"]" * 1000 + b"}", True),
+    ],
+    ids=["another name", "in two parts", "twice", "escaped", "two parts", "in a part", "too deep to tell"],
+)
+def test_a_body_that_leads_to_its_user_in_two_ways_is_known(body: bytes, expected: bool) -> None:
+    assert may_name_several_users(body) == expected
 
 
 def test_a_string_that_is_no_string_outside_may_still_be_one_further_in() -> None:

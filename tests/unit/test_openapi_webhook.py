@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import cache
 from http import HTTPStatus
 from typing import Any
@@ -15,7 +16,7 @@ from ingest.openapi.examples import EXAMPLES
 from ingest.records import Reason
 from ingest.refusals import REFUSALS
 from ingest.webhook import WEBHOOK_PATHS
-from tests.unit.asgi_calls import post, receiver
+from tests.unit.asgi_calls import Caller, post, receiver
 from tests.unit.memory_log import MemoryLog
 
 STATUSES = {str(refusal.status.value) for refusal in REFUSALS.values()}
@@ -125,6 +126,38 @@ def test_the_headers_that_an_answer_must_have_by_its_status_are_described() -> N
         "429": {"retry-after"},
         "503": {"retry-after"},
     }
+
+
+@pytest.mark.parametrize(
+    ("trouble", "status", "state"), [(None, "200", "degraded"), ("away", "503", "not_ready")]
+)
+def test_an_answer_of_readyz_is_a_described_one(trouble: str | None, status: str, state: str) -> None:
+    app = receiver(MemoryLog(trouble=trouble))
+    answer = asyncio.run(Caller([b""], path="/readyz", method="GET").call(app))
+    assert (str(answer.status), answer.json["status"]) == (status, state)
+    for described, content in description()["paths"]["/readyz"]["get"]["responses"].items():
+        if described in {"200", "503"}:
+            schema = content["content"]["application/json"]["schema"]
+            fits = jsonschema_rs.Draft202012Validator(schema).is_valid(answer.json)
+            assert fits == (described == status)
+
+
+def test_what_a_refused_head_is_told_is_described_of_every_path() -> None:
+    for operations in description()["paths"].values():
+        for described in operations.values():
+            assert described["responses"].keys() >= {"400", "408", "431"}
+
+
+@pytest.mark.parametrize(("method", "path"), [("POST", "/elsewhere"), ("PUT", "/webhook")])
+def test_what_is_not_there_is_answered_as_described(method: str, path: str) -> None:
+    answer = asyncio.run(Caller([b""], path=path, method=method).call(receiver(MemoryLog())))
+    (described,) = [
+        response
+        for response in description()["components"]["responses"].values()
+        if response["description"].startswith(str(answer.status))
+    ]
+    (example,) = described["content"]["application/json"]["examples"].values()
+    assert answer.json == example["value"]
 
 
 def test_a_caller_is_told_which_answers_are_worth_another_try() -> None:

@@ -72,10 +72,19 @@ def test_the_header_names_the_user_of_the_key_where_the_body_does_not(log: Memor
     assert log.events[0].key == partition_key("müller", "session-1")
 
 
-def test_a_user_header_that_is_not_utf8_is_kept_as_sent_and_makes_a_key(log: MemoryLog) -> None:
-    assert post(receiver(log), b"{}", [*AUTHENTIC, (b"x-user-id", b"M\xfcller")]).status == 200
-    assert log.events[0].headers["user_id"] == b"M\xfcller"
-    assert log.events[0].key
+def test_headers_in_latin_1_are_kept_in_utf8_as_every_record_is(log: MemoryLog) -> None:
+    headers = [(b"x-user-id", b"M\xfcller"), (b"content-type", b"text/caf\xe9")]
+    assert post(receiver(log), b"{}", [*AUTHENTIC, *headers]).status == 200
+    (record,) = log.events
+    assert record.headers["user_id"].decode() == "Müller"
+    assert record.headers["content_type"].decode() == "text/café"
+    assert record.key == partition_key("Müller", "")
+
+
+def test_spaces_around_a_user_header_are_not_part_of_the_user(log: MemoryLog) -> None:
+    strict = receiver(log, user_mismatch="refused")
+    assert post(strict, EVENT, [*AUTHENTIC, (b"x-user-id", b" \tuser-1\t ")]).status == 200
+    assert log.events[0].headers["user_id"] == b"user-1"
 
 
 def test_an_empty_user_header_is_kept_as_sent(log: MemoryLog) -> None:

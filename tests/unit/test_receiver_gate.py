@@ -112,6 +112,35 @@ def test_a_body_of_another_user_is_accepted_unless_that_is_to_be_refused(log: Me
     assert post(strict, b'{"session_id":"s"}', _user(b"user-2")).status == 200
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"user_id":"user-2","user_id":"user-1"}',
+        b'{"user_id":"user-1","data":{"user_id":"user-2","user_id":"user-1"}}',
+        b'{"user_id":"user-2","data":{},"callback_data":{"user_id":"user-1"}}',
+        b'{"user_id":"' + b"u" * 1025 + b'"}',
+        b'{"user_id":7}',
+    ],
+    ids=["twice", "twice further in", "an empty part before another", "too long", "no string"],
+)
+def test_no_body_gets_another_user_past_a_receiver_that_refuses_mismatches(
+    log: MemoryLog, body: bytes
+) -> None:
+    strict = receiver(log, user_mismatch="refused")
+    _turned_away(log, post(strict, body, _user(b"user-1")), 403, Reason.USER_MISMATCH, kept=body)
+    assert post(receiver(log), body, _user(b"user-1")).status == 200
+
+
+def test_a_turned_away_body_keeps_what_was_found_out_of_it(log: MemoryLog) -> None:
+    app = receiver(log, signing_secrets=SECRET)
+    post(app, b"[]", _signed(b"[]"))
+    post(app, gzip.compress(b"[]"), [*AUTHENTIC, (b"content-encoding", b"gzip")])
+    post(app, b"[]", [*AUTHENTIC, (b"content-encoding", b"Br")])
+    found = [(record.headers["signature"], record.headers.get("content_encoding")) for record in log.attempts]
+    assert found == [(b"valid", None), (b"none", b"gzip"), (b"none", b"br")]
+    assert [record.value for record in log.attempts] == [b"[]"] * 3
+
+
 @pytest.mark.parametrize("limit", ["rate_limit_per_address", "rate_limit_per_key"])
 def test_a_caller_over_its_limit_gets_429_and_when_to_come_back_before_its_body_is_read(
     log: MemoryLog, limit: str
@@ -135,25 +164,6 @@ def test_strangers_use_up_the_limit_of_their_address_and_never_that_of_a_key(log
     assert [post(by_key).status for _ in range(2)] == [200, 429]
     # Spaces around a key do not make it another.
     assert post(by_key, EVENT, [(b"x-api-key", b" " + AUTHENTIC[0][1] + b" ")]).status == 429
-
-
-def test_a_call_beyond_those_that_may_be_open_gets_503_and_an_answered_one_makes_room(log: MemoryLog) -> None:
-    app = receiver(log, max_open_requests=1)
-
-    async def scenario() -> Reply:
-        log.holding = True
-        first = asyncio.create_task(Caller([EVENT]).call(app))
-        await asyncio.sleep(0)
-        log.holding = False
-        second = await Caller([EVENT]).call(app)
-        log.release()
-        assert (await first).status == 200
-        return second
-
-    refused = asyncio.run(scenario())
-    _turned_away(log, refused, 503, Reason.TOO_MANY_OPEN_REQUESTS)
-    assert int(refused.headers[b"retry-after"]) > 0
-    assert post(app).status == 200
 
 
 def test_a_body_that_never_comes_to_its_end_gets_408_and_its_connection_is_closed(log: MemoryLog) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from pathlib import Path
 
 import pytest
 
-from ingest.event_log.base import AppendFailed, AppendTimeout, LogUnavailable
+from ingest.event_log.base import AppendFailed, AppendTimeout, LogUnavailable, RecordRefused
 from ingest.records import Reason
-from tests.unit.asgi_calls import AUTHENTIC, EVENT, KEY, Caller, HeaderList, post, receiver
+from tests.unit.asgi_calls import AUTHENTIC, EVENT, KEY, Caller, HeaderList, Reply, post, receiver
 from tests.unit.memory_log import MemoryLog
 
 
@@ -84,6 +85,7 @@ def test_an_authentic_body_that_is_no_object_gets_400_and_is_kept(
         "user_id": b"user-1",
         "remote_address": b"192.0.2.7",
         "content_type": b"text/x",
+        "signature": b"none",
         "path": b"/webhook",
         "envelope": b"1",
         "reason": reason.encode(),
@@ -152,6 +154,26 @@ def test_an_event_that_is_not_acknowledged_gets_503_and_when_to_retry(
     opened, told = caplog.records
     assert (opened.levelno, str(failure) in str(opened.__dict__["fields"])) == (logging.WARNING, True)
     assert (told.levelno, told.__dict__["fields"]["receipt_id"]) == (logging.DEBUG, reply.json["receipt_id"])
+
+
+def test_an_event_that_is_not_acknowledged_is_recorded_under_its_receipt_when_the_log_is_back(
+    log: MemoryLog, tmp_path: Path
+) -> None:
+    app = receiver(log, data_dir=tmp_path, spool_max_bytes=1)
+    log.failure = RecordRefused("not this one")
+
+    async def scenario() -> Reply:
+        async with app.router.lifespan_context(app):
+            reply = await Caller([EVENT]).call(app)
+            log.failure = None
+        return reply
+
+    reply = asyncio.run(scenario())
+    assert reply.status == 503
+    (record,) = log.attempts
+    assert record.headers["receipt_id"] == reply.json["receipt_id"].encode()
+    assert (record.headers["signature"], record.headers["status"]) == (b"none", b"503")
+    assert "calls" not in record.headers
 
 
 @pytest.mark.parametrize(

@@ -6,12 +6,14 @@ import asyncio
 from typing import Any
 
 import httpx
+import orjson
 import pytest
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
+from ingest.receiver import Receiver
 from ingest.webhook import WEBHOOK_PATHS
-from tests.unit.asgi_calls import EVENT, KEY, post, receiver
+from tests.unit.asgi_calls import EVENT, KEY, Caller, Reply, post, receiver
 from tests.unit.memory_log import MemoryLog
 
 
@@ -22,6 +24,10 @@ def _request(log: MemoryLog, method: str, path: str, **options: Any) -> httpx.Re
             return await client.request(method, path, **options)
 
     return asyncio.run(scenario())
+
+
+def _get(app: Receiver, path: str) -> Reply:
+    return asyncio.run(Caller([b""], path=path, method="GET").call(app))
 
 
 def test_healthz_answers_whatever_the_log_does() -> None:
@@ -56,6 +62,28 @@ def test_an_unknown_path_is_not_found_and_not_stored() -> None:
     reply = _request(log, "POST", "/webhooks", content=EVENT, headers={"x-api-key": KEY})
     assert (reply.status_code, reply.json()["error"]) == (404, "not_found")
     assert log.records == []
+
+
+@pytest.mark.parametrize("path", WEBHOOK_PATHS)
+def test_a_path_with_a_slash_too_many_is_not_found_and_nobody_is_sent_elsewhere_with_the_key(
+    path: str,
+) -> None:
+    log = MemoryLog()
+    headers = {"x-api-key": KEY, "host": "attacker.example"}
+    reply = _request(log, "POST", f"{path}/", content=EVENT, headers=headers)
+    assert (reply.status_code, reply.json()["error"]) == (404, "not_found")
+    assert "location" not in reply.headers
+
+
+def test_the_description_is_written_once_however_often_it_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    app = receiver(MemoryLog())
+    first = _get(app, "/openapi.json")
+    assert first.headers[b"content-type"] == b"application/json"
+    assert first.json == orjson.loads(orjson.dumps(app.openapi(), option=orjson.OPT_NON_STR_KEYS))
+    monkeypatch.setattr(Receiver, "openapi", None)
+    assert _get(app, "/openapi.json").body == first.body
 
 
 def test_the_webhook_also_works_mounted_under_a_prefix() -> None:

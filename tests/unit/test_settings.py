@@ -72,6 +72,19 @@ def test_everything_has_a_default_but_keys_are_never_given(monkeypatch: pytest.M
         ("event_log_url", "kafka://"),
         ("event_log_url", "sqlite:///"),
         ("event_log_url", "localhost:9092"),
+        *[
+            ("event_log_url", f"kafka://{broker}")
+            for broker in (
+                *("host", "host:http", "host:0", "host:99999", "a..b:9092", f"{'a' * 64}:9092", ":9092"),
+                *("[::1:9092", "::1:9092", "[::1]", "[one]:9092", "one:9092,two", "one:9092,[::1:9092"),
+            )
+        ],
+        *[
+            (name, value)
+            for name in FIELDS
+            if Settings.model_fields[name].annotation is float
+            for value in ("inf", "nan", "1e300")
+        ],
         ("keep_versions", "0"),
         ("warehouse_memory_limit", "much"),
         ("dagster_port", "0"),
@@ -122,7 +135,11 @@ def test_a_certificate_and_its_key_come_together(half: str, monkeypatch: pytest.
 
 
 @pytest.mark.parametrize(
-    "url", ["kafka://one:9092", "kafka://one:9092,two:9092", "sqlite:////srv/asleep/log.db"]
+    "url",
+    [
+        *("kafka://one:9092", "kafka://one:9092,two:9092", "kafka://[::1]:9092,10.0.0.1:1,a_b.c-d.:65535"),
+        "sqlite:////srv/asleep/log.db",
+    ],
 )
 def test_the_event_log_is_the_one_that_is_named(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings_with(monkeypatch, event_log_url=url).log_url == url
