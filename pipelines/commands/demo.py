@@ -12,7 +12,6 @@ from datetime import time as clock
 from pathlib import Path
 from typing import Annotated
 
-import duckdb
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -27,7 +26,6 @@ from pipelines.commands.health import Part, wait_until_well
 from pipelines.commands.processes import Child, asleep_command
 from pipelines.commands.run import show_build, show_verdict
 from pipelines.commands.send import FIRST_DAY
-from pipelines.models import SQL_DIR, read_sql
 from pipelines.simulation.calls import Call
 from pipelines.simulation.dialects import Dialect, rotation
 from pipelines.simulation.recordings import simulated_nights
@@ -91,6 +89,10 @@ def demo(
 
 def show_examples(published: Path, console: Console) -> None:
     """Run the example queries of sql/examples on the published warehouse, and print what they give."""
+    import duckdb  # noqa: PLC0415  the other verbs, the receiver's above all, have no use for it
+
+    from pipelines.models import SQL_DIR, read_sql  # noqa: PLC0415  as above
+
     with duckdb.connect(published, read_only=True) as connection:
         for path in sorted((SQL_DIR / "examples").glob("*.sql")):
             query = read_sql(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import ssl
 import time
@@ -95,6 +96,12 @@ def _get(url: str) -> Finding:
         return Finding(is_well=False, text=f"{url} answers {error.code}: {answer}")
     except OSError as error:
         return Finding(is_well=False, text=f"{url}: {error}")
+    except http.client.HTTPException as error:
+        what = f"{type(error).__name__}: {error}".strip()
+        return Finding(
+            is_well=False,
+            text=f"{url}: what listens there does not answer in HTTP, or not to the end ({what})",
+        )
 
 
 def _told_by(answer: bytes) -> str:

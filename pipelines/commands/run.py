@@ -52,6 +52,10 @@ def drain(
             show_default="ASLEEP_SPOOL_DIR",
         ),
     ] = None,
+    *,
+    into_this_log: Annotated[
+        bool, typer.Option("--into-this-log", help="Also drain spools of another event log into this one.")
+    ] = False,
 ) -> None:
     """Move what the spools of dead receivers hold into the event log. Exits with 1 when anything is left.
 
@@ -73,6 +77,7 @@ def drain(
                 lambda path, done, held: progress.update(
                     bar, description=path.name, completed=done, total=held
                 ),
+                into_this_log=into_this_log,
             )
         except (EventLogError, OSError) as error:
             typer.echo(f"nothing drained: {error}", err=True)

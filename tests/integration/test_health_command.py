@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
@@ -107,3 +108,21 @@ def test_a_receiver_that_speaks_https_is_asked_in_https(tmp_path: Path) -> None:
         settings = _settings(port, tmp_path, tls_certificate_file=chain, tls_key_file=key)
         assert problem(Part.RECEIVER, settings) is None
         assert problem(Part.RECEIVER, _settings(port, tmp_path)) is not None
+
+
+def test_something_else_that_listens_there_is_told_from_a_receiver(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(10)
+
+        def greet() -> None:
+            caller, _ = listener.accept()
+            with caller:
+                caller.recv(1000)
+                caller.sendall(b"SSH-2.0-other\r\n")
+
+        thread = threading.Thread(target=greet)
+        thread.start()
+        found = problem(Part.RECEIVER, _settings(listener.getsockname()[1], tmp_path)) or ""
+        thread.join(timeout=10)
+    assert "does not answer in HTTP" in found
+    assert "SSH-2.0-other" in found

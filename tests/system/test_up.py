@@ -71,6 +71,8 @@ def test_a_call_becomes_a_row_while_readers_keep_opening_the_file(place: Install
         """)
         assert sessions == told
 
+    second = place.run("up")
+    assert (second.returncode, "ASLEEP_DATA_DIR: another `asleep up`" in second.stderr) == (2, True)
     assert place.run("health", "receiver").returncode == 0
     assert place.run("health", "lander").returncode == 0
     assert place.run("health", "dagster").returncode == 0
