@@ -51,13 +51,14 @@ class Worker(uvicorn.Server):
         await super().startup(sockets)
         if self._report is not None:
             self._report.send_bytes(b"1")
-        # What is here now stays: to look through it in every full collection stops all calls meanwhile.
-        gc.collect()
-        gc.freeze()
 
     async def on_tick(self, counter: int) -> bool:
         """Ten times a second: whether the time has come to accept no more calls."""
         is_to_stop = await super().on_tick(counter)
+        if counter == 0:
+            # What is here now stays: to look through it in every full collection stops all calls meanwhile.
+            gc.collect()
+            gc.freeze()
         now = time.monotonic()
         if counter % self._ticks_between_looks == 0:
             for connection in list(self.server_state.connections):
