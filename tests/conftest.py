@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
@@ -93,6 +94,8 @@ def fragile_kafka(own_kafka_broker: Broker) -> Iterator[Broker]:
     forget_everything(own_kafka_broker.address)
     yield own_kafka_broker
     own_kafka_broker.heal()
+    # What kafka-python left behind is found here, where its warnings are known, and not after the last test.
+    gc.collect()
 
 
 @pytest.fixture(scope="session")

@@ -128,10 +128,15 @@ class SpoolKeeper:
         except (OSError, SpoolUnavailable) as error:
             self._troubles.tell(self._root, error)
             return
+        self._own = own
+        try:
+            # Before there is a store that could fill the disk.
+            await self._tidy(own)
+        except (OSError, SpoolUnavailable) as error:
+            self._troubles.tell(own.file.reserve, error)
         self.store = SpoolStore(self._settings, f"sqlite:///{own.file.path}", own.holding, self._bounds)
         self.store.appended = self._appended_before
         self.store.start()
-        self._own = own
         self._troubles.over(self._root)
 
     async def _look_for_dead(self) -> None:
@@ -184,12 +189,15 @@ class SpoolKeeper:
                 found = await self._thread.run(own.file.holding)
                 if self._nothing_came_since(before):
                     own.holding.become(found)
-            no_reserve = await self._thread.run(own_spool.tidy, own, self._settings.spool_min_free_bytes)
-            if no_reserve is None or own is not self._own:
-                self._troubles.over(own.file.reserve)
-            else:
-                self._troubles.tell(own.file.reserve, no_reserve)
+            await self._tidy(own)
         return step
+
+    async def _tidy(self, own: HeldSpool) -> None:
+        no_reserve = await self._thread.run(own_spool.tidy, own, self._settings.spool_min_free_bytes)
+        if no_reserve is None or own is not self._own:
+            self._troubles.over(own.file.reserve)
+        else:
+            self._troubles.tell(own.file.reserve, no_reserve)
 
     def _nothing_came_since(self, before: int | None) -> bool:
         return self.store is not None and before == self.store.appended and not self.store.in_flight
