@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Generator
 from types import coroutine
-from typing import Any
+from typing import Any, Final
 
 from starlette.types import Message, Receive
+
+LINGER_SECONDS: Final = 2.0
+"""How long a caller who is still sending may take to read a refusal."""
 
 
 class BodyTooLarge(Exception):

@@ -12,7 +12,7 @@ from uvicorn._types import ASGI3Application
 from uvicorn.config import Config
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from ingest.admission import discard_rest
+from ingest.admission import LINGER_SECONDS, discard_rest
 from ingest.records import Reason, Receipt
 from ingest.refusals import REFUSALS
 
@@ -22,7 +22,6 @@ HeadRefusal = Callable[[Reason, Scope, Receive, Send], Awaitable[None]]
 The scope has what arrived of the head: a path of at most MAX_PATH_BYTES, and as many headers as there were.
 """
 MAX_PATH_BYTES: Final = 1024
-LINGER_SECONDS: Final = 2.0
 
 
 async def refuse_head(reason: Reason, scope: Scope, receive: Receive, send: Send) -> None:

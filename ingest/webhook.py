@@ -10,7 +10,14 @@ from typing import Final, Protocol
 import orjson
 from starlette.types import Receive, Scope, Send
 
-from ingest.admission import BodyStalled, BodyTooLarge, ClientDisconnected, discard_rest, read_body
+from ingest.admission import (
+    LINGER_SECONDS,
+    BodyStalled,
+    BodyTooLarge,
+    ClientDisconnected,
+    discard_rest,
+    read_body,
+)
 from ingest.attempts.audit import Attempts, RefusedCall
 from ingest.calls import Call
 from ingest.duplicates import RecentEvents
@@ -24,7 +31,6 @@ from ingest.spool.holding import SpoolFull
 from ingest.telemetry import log_event
 
 WEBHOOK_PATHS: Final = ("/webhook", "/asleep-webhook")
-LINGER_SECONDS: Final = 2.0
 MAX_LINGERING: Final = 100
 """Refused callers at a time that get LINGER_SECONDS to read why; those beyond may see a reset instead."""
 
