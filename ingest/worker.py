@@ -87,10 +87,9 @@ def work(
     config: uvicorn.Config, settings: Settings, listener: socket.socket, started: Connection | None = None
 ) -> None:
     """Serve until SIGTERM or SIGINT; raises SystemExit when the application does not start."""
-    # uvicorn sends itself the signal again after it has stopped in order, which is no reason to end badly.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    worker = Worker(config, settings, started)
+    # uvicorn hears signals only while its loop runs, and sends itself those it heard once more at the end.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, worker.handle_exit)
     config.configure_logging()
-    try:
-        Worker(config, settings, started).run(sockets=[listener])
-    except KeyboardInterrupt:
-        return
+    worker.run(sockets=[listener])
