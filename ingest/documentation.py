@@ -11,7 +11,7 @@ from ingest.settings import Settings
 PREFACE = """\
 # Settings
 
-Made from the descriptions in `ingest/settings.py` by `make docs`.
+Made from the descriptions in `ingest/settings` by `make docs`.
 
 Every process reads its settings from the environment when it starts. A wrong value ends it at once with a
 message that names the setting. An empty value is the same as none. Quantities have their unit in the name,
