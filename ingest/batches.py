@@ -14,7 +14,8 @@ import pyarrow as pa
 
 from ingest.columns import LATEST_US, OpenColumns, received_at_us
 from ingest.event_log.base import LogRecord, Partition
-from ingest.parquet_files import SCHEMA, LandedRange
+from ingest.landed_files import LandedRange
+from ingest.parquet_files import SCHEMA
 from ingest.records import Header
 
 _SEAL_ROWS: Final = 4096
@@ -68,14 +69,20 @@ class Batch:
         self._sealed_bytes = 0
 
     @property
+    def is_empty(self) -> bool:
+        """Whether it accounts for no offset; one that does may still have no row."""
+        return self.next_offset == self.first_offset
+
+    @property
     def memory_bytes(self) -> int:
         """About how much memory the rows take."""
         return self._sealed_bytes + self._open.size_bytes
 
     @property
     def range(self) -> LandedRange:
-        """The range of offsets that this batch accounts for."""
-        received_date = datetime.fromtimestamp(self._received_us // 1_000_000, UTC).date()
+        """The range of offsets that this batch accounts for; without a row it is of the present date."""
+        received_us = self._received_us if self.rows else time.time_ns() // 1000
+        received_date = datetime.fromtimestamp(received_us // 1_000_000, UTC).date()
         topic, partition = self.source
         return LandedRange(
             self._log_id, topic, partition, self.first_offset, self.next_offset - 1, received_date
@@ -141,6 +148,8 @@ class Batch:
 
     def skip_to(self, offset: int) -> None:
         """Account for offsets at which the log has no record: the next one wanted is `offset`."""
+        if self.is_empty:
+            self.opened_at = time.monotonic()
         self.next_offset = offset
 
     def table(self) -> pa.Table:

@@ -62,13 +62,13 @@ class FileOperations:
 def temporary_file(final: Path, files: FileOperations) -> Iterator[tuple[Path, BinaryIO]]:
     """A new file beside `final` under a name that no reader looks at: its path, and the file to write to.
 
-    It is removed when the disk refuses it; one left behind by a dead process is for `sweep` to remove.
+    It is removed when anything fails; one left behind by a dead process is for `sweep` to remove.
     """
     path = final.with_name(f"{TEMPORARY_PREFIX}{final.name}.{secrets.token_hex(4)}{TEMPORARY_SUFFIX}")
     try:
         with files.create(path) as file:
             yield path, file
-    except OSError:
+    except Exception:
         path.unlink(missing_ok=True)
         raise
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ingest.event_log.base import Partition
-from ingest.parquet_files import LandedRange
+from ingest.landed_files import LandedRange
 
 
 @dataclass

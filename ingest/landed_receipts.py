@@ -9,7 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from ingest.parquet_files import LandedFile
+from ingest.landed_files import LandedRange
+from ingest.raw_store.base import RawStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,25 +39,26 @@ def read_receipts(path: Path) -> pa.Array:
 class LandedReceipts:
     """All receipts of the files added, about 50 bytes of memory each."""
 
-    def __init__(self) -> None:
+    def __init__(self, store: RawStore) -> None:
+        self._store = store
         self._chunks: list[pa.Array] = []
 
-    def add(self, file: LandedFile) -> str | None:
+    def add(self, file: LandedRange) -> str | None:
         """Read a file; what is wrong with the offsets inside, in words, or None."""
         try:
-            with pq.ParquetFile(file.path) as parquet:
+            with self._store.open(file.name) as source, pq.ParquetFile(source) as parquet:
                 columns = parquet.read(columns=["receipt_id", "log_offset"])
         except (OSError, ValueError, KeyError) as error:
-            return f"unreadable: {file.path}: {error}"
+            return f"unreadable: {self._store.url}/{file.name}: {error}"
         self._chunks.extend(columns["receipt_id"].chunks)
         offsets = columns["log_offset"].combine_chunks()
         if not len(offsets):
-            return f"{file.path}: has no rows"
+            return f"{self._store.url}/{file.name}: has no rows"
         if not pc.all(pc.greater(offsets[1:], offsets[:-1]), min_count=0).as_py():
-            return f"{file.path}: the offsets inside are not in order, each once"
+            return f"{self._store.url}/{file.name}: the offsets inside are not in order, each once"
         first, last = offsets[0].as_py(), offsets[-1].as_py()
         if first < file.first_offset or last > file.last_offset:
-            return f"{file.path}: the offsets inside are {first}..{last}"
+            return f"{self._store.url}/{file.name}: the offsets inside are {first}..{last}"
         return None
 
     def count(self) -> ReceiptCounts:

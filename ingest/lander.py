@@ -18,6 +18,7 @@ from ingest.event_log import open_reader
 from ingest.event_log.base import LogUnavailable
 from ingest.land_report import LandReport
 from ingest.landing import Connect, Landing
+from ingest.raw_store import open_store
 from ingest.records import Topic
 from ingest.settings import Settings
 from ingest.telemetry import log_event
@@ -49,17 +50,17 @@ def land(
     """
     stop = stop or threading.Event()
     connect = connect or partial(open_reader, settings, TOPICS, GROUP)
-    files = files or FileOperations()
+    store = open_store(settings, files)
     report = LandReport()
     failures = 0
     with _set_on_signals(stop):
         while not stop.is_set():
             landed_before = report.files
             try:
-                files.make_folder(settings.raw_dir)
+                store.prepare()
                 if not failures:
                     _heartbeat(settings).touch()
-                with closing(Landing(settings, TOPICS, connect, files, report)) as landing:
+                with closing(Landing(settings, TOPICS, connect, store, report)) as landing:
                     _land_until(stop, landing, _heartbeat(settings), once=once)
             except (LogUnavailable, OSError) as error:
                 if once:

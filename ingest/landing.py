@@ -8,7 +8,6 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Final
 
 from ingest.batches import Batch, Close, Limits
-from ingest.durable_files import FileOperations
 from ingest.event_log.base import (
     EventLogError,
     EventLogReader,
@@ -21,6 +20,7 @@ from ingest.event_log.base import (
 from ingest.land_report import LandReport
 from ingest.positions import Positions
 from ingest.raw_files import AlreadyLanded, RawFiles
+from ingest.raw_store.base import RawStore
 from ingest.settings import Settings
 from ingest.telemetry import log_event
 
@@ -46,7 +46,7 @@ class Landing:
         settings: Settings,
         topics: Collection[str],
         connect: Connect,
-        files: FileOperations,
+        store: RawStore,
         report: LandReport,
     ) -> None:
         self.progressed_at = time.monotonic()
@@ -60,7 +60,7 @@ class Landing:
         self._uncommitted: dict[Partition, int] = {}
         self._reached: dict[Partition, int] = {}
         self._reader = connect(self._assigned, self._revoked)
-        self._raw = RawFiles(settings.raw_dir, self._reader.log_id, files)
+        self._raw = RawFiles(store, self._reader.log_id)
         self._positions = Positions(self._raw, self._reader)
 
     def close(self) -> None:
@@ -104,6 +104,8 @@ class Landing:
             if source in self._batches and source not in begun:
                 self._take(source, records)
                 self._bound_memory()
+        for source in self._batches.keys() - polled.keys() - begun:
+            self._take_absence(source)
         if broken is not None and broken.partition in self._batches and broken.partition not in begun:
             self._take_unreadable(broken)
         self._land_batches(Close.AGE, opened_before=time.monotonic() - self._max_age_seconds)
@@ -149,6 +151,12 @@ class Landing:
             elif at < len(records) and records[at].offset > batch.next_offset:
                 goes_on = self._cross(batch, records[at].offset)
 
+    def _take_absence(self, source: Partition) -> None:
+        """Account for offsets that the reader went past, up to the end of the log, without a record."""
+        position = self._reader.position(source)
+        if position is not None and position > self._batches[source].next_offset:
+            self._cross(self._batches[source], position)
+
     def _cross(self, batch: Batch, found: int) -> bool:
         """Get over a hole before the offset `found`; whether to go on with the records at hand."""
         hole = self._positions.judge(batch.source, batch.next_offset, found)
@@ -179,8 +187,8 @@ class Landing:
                 self._land(batch, why)
 
     def _land(self, batch: Batch, why: Close) -> bool:
-        """Land the batch, if it has rows, and begin the next; False where another lander came first."""
-        if not batch.rows:
+        """Land the batch, unless it is empty, and begin the next; False where another lander came first."""
+        if batch.is_empty:
             return True
         started = time.monotonic()
         try:
@@ -221,6 +229,6 @@ class Landing:
     def _patience(self) -> float:
         """Seconds until a file gets too old, but no longer than it may take to notice a stop."""
         opened = min(
-            (batch.opened_at for batch in self._batches.values() if batch.rows), default=float("inf")
+            (batch.opened_at for batch in self._batches.values() if not batch.is_empty), default=float("inf")
         )
         return max(0.0, min(opened + self._max_age_seconds - time.monotonic(), _POLL_SECONDS))

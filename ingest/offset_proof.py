@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from ingest.event_log.base import Partition
 from ingest.gaps import Gap
-from ingest.parquet_files import READABLE_VERSIONS, LandedFile, UnreadableFile, offsets_label, read_footer
+from ingest.landed_files import LandedRange, offsets_label
+from ingest.parquet_files import READABLE_VERSIONS, UnreadableFile, read_footer
+from ingest.raw_store.base import RawStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ class PartitionReport:
 
 
 def prove_partition(
-    raw_dir: Path, report: PartitionReport, files: Sequence[LandedFile], gaps: Sequence[Gap]
+    store: RawStore, report: PartitionReport, files: Sequence[LandedRange], gaps: Sequence[Gap]
 ) -> None:
     """Fill the report of a partition from the names and footers of its files, and from its gaps."""
     report.files = len(files)
@@ -62,15 +63,16 @@ def prove_partition(
         report.first_landed = min(file.first_offset for file in files)
         report.last_landed = max(file.last_offset for file in files)
     for file in files:
-        _prove_footer(raw_dir, report, file)
+        _prove_footer(store, report, file)
     for gap in gaps:
-        _tell_gap(raw_dir, report, gap)
+        _tell_gap(store, report, gap)
     _prove_contiguous(report, [*files, *gaps])
 
 
-def _prove_footer(raw_dir: Path, report: PartitionReport, file: LandedFile) -> None:
+def _prove_footer(store: RawStore, report: PartitionReport, file: LandedRange) -> None:
+    place = f"{store.url}/{file.name}"
     try:
-        footer = read_footer(file.path)
+        footer = read_footer(store, file.name)
     except UnreadableFile as error:
         report.problems.append(f"unreadable: {error}")
         return
@@ -78,34 +80,34 @@ def _prove_footer(raw_dir: Path, report: PartitionReport, file: LandedFile) -> N
     report.rows += footer.rows
     report.without_row += max(offsets - footer.rows, 0)
     if footer.schema_version not in READABLE_VERSIONS:
-        report.problems.append(f"{file.path}: its schema is of version {footer.schema_version}")
-    if footer.range.path_in(raw_dir) != file.path:
-        report.problems.append(f"{file.path}: its footer says it is {footer.range.label}, or of another date")
+        report.problems.append(f"{place}: its schema is of version {footer.schema_version}")
+    if footer.range != file:
+        report.problems.append(f"{place}: its footer says it is {footer.range.label}, or of another date")
     elif footer.rows > offsets:
-        report.problems.append(f"{file.path}: has {footer.rows} rows for {offsets} offsets")
+        report.problems.append(f"{place}: has {footer.rows} rows for {offsets} offsets")
     elif footer.rows < offsets:
         report.notes.append(
             f"{file.label}: the log had no record at {offsets - footer.rows} of these offsets"
         )
 
 
-def _tell_gap(raw_dir: Path, report: PartitionReport, gap: Gap) -> None:
+def _tell_gap(store: RawStore, report: PartitionReport, gap: Gap) -> None:
     report.lost += gap.last_offset - gap.first_offset + 1
     try:
-        reason = gap.accepted_because(raw_dir)
+        reason = gap.accepted_because(store)
     except ValueError as error:
-        report.problems.append(f"{gap.path_in(raw_dir)}: is not JSON: {error}")
+        report.problems.append(f"{store.url}/{gap.name}: is not JSON: {error}")
         return
     if reason is None:
         report.problems.append(
             f"{gap.label}: the log dropped these before they were landed; to live with it, write why into"
-            f" accepted_because in {gap.path_in(raw_dir)}"
+            f" accepted_because in {store.url}/{gap.name}"
         )
     else:
         report.notes.append(f"{gap.label}: lost, accepted because: {reason}")
 
 
-def _prove_contiguous(report: PartitionReport, spans: Iterable[LandedFile | Gap]) -> None:
+def _prove_contiguous(report: PartitionReport, spans: Iterable[LandedRange | Gap]) -> None:
     """Every offset from 0 to the log's end is in one span, and in no other."""
     expected = 0
     for span in sorted(spans, key=lambda span: (span.first_offset, span.last_offset)):

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from typing import Final, NamedTuple
 
 from ingest.event_log.base import EventLogError, EventLogReader, Partition
-from ingest.parquet_files import offsets_label
+from ingest.landed_files import offsets_label
 from ingest.raw_files import RawFiles
 from ingest.telemetry import log_event
 
@@ -89,7 +89,7 @@ class Positions:
             logging.ERROR,
             "LOST: the log dropped these offsets before they were landed; let it keep records for longer",
             range=gap.label,
-            recorded_in=gap.path_in(self._raw.raw_dir),
+            recorded_in=f"{self._raw.store.url}/{gap.name}",
         )
 
     def _refuse_log_made_anew(self, source: Partition, wanted: int, end: int) -> None:
@@ -98,5 +98,5 @@ class Positions:
                 f"{source.topic}[{source.partition}] ends at offset {end}, but all before {wanted} was landed"
                 f" of log {self._raw.log_id}: the log was made anew under the same id, or an old copy was put"
                 f" back. Bring the newer log back, or move the folders log={self._raw.log_id} out of"
-                f" {self._raw.raw_dir} to land this log from its beginning"
+                f" {self._raw.store.url} to land this log from its beginning"
             )

@@ -12,11 +12,13 @@ from pathlib import Path
 from ingest.event_log import open_reader
 from ingest.event_log.base import Partition
 from ingest.gaps import Gap, recorded_gaps
+from ingest.landed_files import LandedRange, landed_files
 from ingest.landed_receipts import AskedReceipts, LandedReceipts, ReceiptCounts, read_receipts
 from ingest.lander import TOPICS
 from ingest.landing import Connect
 from ingest.offset_proof import LogBounds, PartitionReport, prove_partition
-from ingest.parquet_files import LandedFile, landed_files
+from ingest.raw_store import open_store
+from ingest.raw_store.base import RawStore
 from ingest.settings import Settings
 from ingest.spool.folders import FILE_NAME, spools_in
 
@@ -58,21 +60,22 @@ def verify(
     """
     asked = None if receipts is None else read_receipts(receipts)
     # Before the log: what is drained meanwhile is then seen in one of the two, if not in both.
+    store = open_store(settings)
     problems = _accepted_but_not_in_the_log(settings.spool_path)
     with closing((connect or partial(open_reader, settings, TOPICS, GROUP))(_ignore, _ignore)) as reader:
         sources = reader.partitions(TOPICS)
         first, end = reader.first_offsets(sources), reader.end_offsets(sources)
-        files = [file for topic in TOPICS for file in landed_files(settings.raw_dir, topic)]
+        files = [file for topic in TOPICS for file in landed_files(store, topic)]
         later_end = reader.end_offsets(sources)
         log_id = reader.log_id
     bounds = {source: LogBounds(first[source], end[source], later_end[source]) for source in sources}
-    partitions = _prove_partitions(settings.raw_dir, log_id, bounds, files)
+    partitions = _prove_partitions(store, log_id, bounds, files)
     problems += [problem for report in partitions for problem in report.problems]
-    problems += _strangers(settings.raw_dir, files)
+    problems += _strangers(store, files)
     notes = [note for report in partitions for note in report.notes]
     counts = found = None
     if deep or asked is not None:
-        landed = LandedReceipts()
+        landed = LandedReceipts(store)
         problems += [problem for problem in map(landed.add, files) if problem is not None]
         if deep:
             counts = landed.count()
@@ -111,19 +114,19 @@ def _left_on(spool: Path) -> list[str]:
 
 
 def _prove_partitions(
-    raw_dir: Path, log_id: str, bounds: dict[Partition, LogBounds], files: list[LandedFile]
+    store: RawStore, log_id: str, bounds: dict[Partition, LogBounds], files: list[LandedRange]
 ) -> list[PartitionReport]:
-    spans: dict[tuple[str, Partition], tuple[list[LandedFile], list[Gap]]] = {
+    spans: dict[tuple[str, Partition], tuple[list[LandedRange], list[Gap]]] = {
         (log_id, source): ([], []) for source in bounds
     }
     for file in files:
         spans.setdefault((file.log_id, file.source), ([], []))[0].append(file)
-    for gap in (gap for topic in TOPICS for gap in recorded_gaps(raw_dir, topic)):
+    for gap in (gap for topic in TOPICS for gap in recorded_gaps(store, topic)):
         spans.setdefault((gap.log_id, gap.source), ([], []))[1].append(gap)
     reports = []
     for (owner, source), (of_source, lost) in sorted(spans.items()):
         report = PartitionReport(owner, source, bounds.get(source) if owner == log_id else None)
-        prove_partition(raw_dir, report, of_source, lost)
+        prove_partition(store, report, of_source, lost)
         if owner == log_id and source not in bounds:
             report.problems.append(
                 f"{source.topic}[{source.partition}]: landed, but the log has no such partition"
@@ -132,12 +135,12 @@ def _prove_partitions(
     return reports
 
 
-def _strangers(raw_dir: Path, files: list[LandedFile]) -> list[str]:
-    ours = {file.path for file in files}
+def _strangers(store: RawStore, files: list[LandedRange]) -> list[str]:
+    ours = {file.name for file in files}
     return [
-        f"{path}: not a name that the lander gives; its rows are in no table"
-        for path in sorted(raw_dir.rglob("*.parquet"))
-        if path not in ours
+        f"{store.url}/{name}: not a name that the lander gives; its rows are in no table"
+        for name in sorted(store.names(""))
+        if name.endswith(".parquet") and name not in ours
     ]
 
 

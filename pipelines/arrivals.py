@@ -10,7 +10,10 @@ from datetime import datetime
 import duckdb
 import pyarrow.parquet as pq
 
-from ingest.parquet_files import LandedFile, landed_files
+from ingest.coverage import shares
+from ingest.landed_files import LandedRange, landed_files
+from ingest.raw_store import open_store
+from ingest.raw_store.base import RawStore
 from ingest.settings import Settings
 
 Offsets = dict[str, int]
@@ -19,39 +22,46 @@ Offsets = dict[str, int]
 
 @dataclass(frozen=True, slots=True)
 class Arrivals:
-    """The landed files of one topic, each partition's in order."""
+    """The landed files of one topic, each partition's in order, and the store that holds them."""
 
-    files: tuple[LandedFile, ...]
+    store: RawStore
+    files: tuple[LandedRange, ...]
 
     @property
     def records(self) -> int:
         """Offsets that the files account for; those that the log itself left out are among them."""
-        return sum(file.last_offset - file.first_offset + 1 for file in self.files)
+        return sum(share.offsets for share in shares(self.files))
 
     @property
     def offsets(self) -> Offsets:
         """The last offset of each partition."""
-        return {_partition(file.log_id, file.topic, file.partition): file.last_offset for file in self.files}
+        return {partition: file.last_offset for partition, file in self._last_files().items()}
 
     def after(self, known: Mapping[str, int]) -> Arrivals:
         """The files beyond these offsets."""
         return Arrivals(
+            self.store,
             tuple(
                 file
                 for file in self.files
                 if file.last_offset > known.get(_partition(file.log_id, file.topic, file.partition), -1)
-            )
+            ),
         )
 
     def newest_received_at(self) -> datetime | None:
         """When the newest record was received, from the footer of each partition's last file alone."""
-        last = {(file.log_id, file.partition): file for file in self.files}
-        return max(filter(None, map(_newest_received_at, last.values())), default=None)
+        last = self._last_files().values()
+        return max(filter(None, (_newest_received_at(self.store, file.name) for file in last)), default=None)
+
+    def _last_files(self) -> dict[str, LandedRange]:
+        in_order = sorted(self.files, key=lambda file: file.last_offset)
+        return {_partition(file.log_id, file.topic, file.partition): file for file in in_order}
 
 
 def arrivals(settings: Settings, topic: str) -> Arrivals:
     """What has landed of a topic, from names alone."""
-    return Arrivals(tuple(landed_files(settings.raw_dir, topic)))
+    store = open_store(settings)
+    return Arrivals(store, tuple(landed_files(store, topic)))
 
 
 def published_offsets(settings: Settings) -> Offsets:
@@ -81,9 +91,10 @@ def _partition(log_id: str, topic: str, partition: int) -> str:
     return f"{log_id}/{topic}/{partition}"
 
 
-def _newest_received_at(file: LandedFile) -> datetime | None:
+def _newest_received_at(store: RawStore, name: str) -> datetime | None:
     """The largest received_at by the statistics in the footer; None where no row has one."""
-    footer = pq.read_metadata(file.path)
+    with store.open(name) as file:
+        footer = pq.read_metadata(file)
     column = footer.schema.names.index("received_at")
     groups = (footer.row_group(number).column(column).statistics for number in range(footer.num_row_groups))
     return max((group.max for group in groups if group is not None and group.has_min_max), default=None)

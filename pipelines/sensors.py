@@ -10,6 +10,7 @@ from typing import Final
 
 import dagster as dg
 
+from ingest.raw_store import open_store
 from ingest.records import Topic
 from pipelines.arrivals import Arrivals, arrivals, is_ahead, merged, published_offsets
 from pipelines.assets import JOB_NAME, RAW_ASSETS, ReadSettings
@@ -49,7 +50,7 @@ def raw_file_sensor(read_settings: ReadSettings) -> dg.SensorDefinition:
         files = sum(len(found.files) for found in landed.values())
         asked: dict[str, int] = json.loads(context.cursor) if context.cursor else {}
         if not offsets:
-            return dg.SensorResult(skip_reason=f"nothing has landed in {settings.raw_dir.absolute()} yet")
+            return dg.SensorResult(skip_reason=f"nothing has landed in {open_store(settings).url} yet")
         if running := _newest_run(context.instance, _IN_PROGRESS):
             return dg.SensorResult(skip_reason=f"run {running.dagster_run.run_id[:8]} is not over yet")
         if not is_ahead(offsets, published_offsets(settings)):

@@ -8,27 +8,28 @@ from pathlib import Path
 
 import duckdb
 
-from ingest.parquet_files import LandedFile, landed_files, write_empty
+from ingest.landed_files import LandedRange, landed_files
+from ingest.parquet_files import write_empty
+from ingest.raw_store import open_store
 from ingest.records import Topic
 from ingest.settings import Settings
 from pipelines.database import BuildError
 from pipelines.statements import statement
 
 
-def new_files(settings: Settings, connection: duckdb.DuckDBPyConnection) -> list[LandedFile]:
+def new_files(settings: Settings, connection: duckdb.DuckDBPyConnection) -> list[LandedRange]:
     """The landed files of all topics that no build has loaded."""
     loaded = {name for (name,) in connection.execute("select raw_file from loaded_files").fetchall()}
-    landed = [file for topic in Topic for file in landed_files(settings.raw_dir, topic)]
-    return [file for file in landed if _raw_name(settings, file) not in loaded]
+    store = open_store(settings)
+    landed = [file for topic in Topic for file in landed_files(store, topic)]
+    return [file for file in landed if file.name not in loaded]
 
 
-def remember(
-    settings: Settings, connection: duckdb.DuckDBPyConnection, files: Sequence[LandedFile], build_id: int
-) -> None:
+def remember(connection: duckdb.DuckDBPyConnection, files: Sequence[LandedRange], build_id: int) -> None:
     """Write down that this build has loaded these files; they are then what new_files holds."""
     if not files:
         return
-    names = [_raw_name(settings, file) for file in files]
+    names = [file.name for file in files]
     ranges = [
         (file.topic, file.log_id, file.partition, file.first_offset, file.last_offset) for file in files
     ]
@@ -39,7 +40,7 @@ def remember(
     connection.executemany(statement("remember_new_file"), [(name,) for name in names])
 
 
-def source_parameters(settings: Settings, files: Sequence[LandedFile]) -> dict[str, object]:
+def source_parameters(settings: Settings, files: Sequence[LandedRange]) -> dict[str, object]:
     """The parameters of the staging models: which files they read.
 
     Each list starts with a file without rows, so that none is ever empty. Raises BuildError for a users file
@@ -54,19 +55,17 @@ def source_parameters(settings: Settings, files: Sequence[LandedFile]) -> dict[s
     if settings.users_path is not None:
         _prove_users_file(settings.users_path)
         users_files.append(str(settings.users_path))
+    raw = open_store(settings).url
+    paths = {
+        topic: [str(no_events), *(f"{raw}/{file.name}" for file in files if file.topic == topic)]
+        for topic in Topic
+    }
     return {
-        "raw_dir": str(settings.raw_dir),
-        "event_files": [str(no_events), *(str(file.path) for file in files if file.topic == Topic.EVENTS)],
-        "attempt_files": [
-            str(no_events),
-            *(str(file.path) for file in files if file.topic == Topic.ATTEMPTS),
-        ],
+        "raw_dir": raw,
+        "event_files": paths[Topic.EVENTS],
+        "attempt_files": paths[Topic.ATTEMPTS],
         "users_files": users_files,
     }
-
-
-def _raw_name(settings: Settings, file: LandedFile) -> str:
-    return str(file.path.relative_to(settings.raw_dir))
 
 
 def _prove_users_file(path: Path) -> None:

@@ -114,7 +114,7 @@ class _Build:
         self.report.new_files = len(files)
         parameters = clock | source_parameters(self.settings, files)
         self._refresh(RebuildBy.FILE, parameters)
-        remember(self.settings, self.connection, files, self.report.build_id)
+        remember(self.connection, files, self.report.build_id)
         execute(self.connection, statement("find_touched"), parameters)
         self.report.touched_sessions = self._count("all_touched_sessions")
         for first in range(0, self.report.touched_sessions, SESSIONS_PER_CHUNK):

@@ -15,7 +15,9 @@ import pyarrow as pa
 
 from ingest.columns import OpenColumns
 from ingest.event_log.base import Partition
-from ingest.parquet_files import LandedRange, last_landed, write_parquet
+from ingest.landed_files import LandedRange, files_of
+from ingest.parquet_files import write_parquet
+from ingest.raw_store.local import LocalStore
 from ingest.records import ENVELOPE_VERSION, Header, Headers, Topic
 from ingest.settings import Settings
 from pipelines.simulation.dialects import rotation
@@ -84,14 +86,15 @@ def land(
 ) -> Path:
     """Write the events as the next raw file of their partition; returns its path."""
     source = Partition(topic, partition)
-    landed = last_landed(settings.raw_dir, log_id, source)
-    first = 0 if landed is None else landed[0] + 1
+    names = LocalStore(settings.raw_dir).names(topic)
+    landed = (file.last_offset for file in files_of(names, source) if file.log_id == log_id)
+    first = max(landed, default=-1) + 1
     columns = OpenColumns()
     for offset, event in enumerate(events, start=first):
         columns.add(event.record(source, offset))
     day = min(event.received_at for event in events).astimezone(UTC).date()
     range_ = LandedRange(log_id, topic, partition, first, first + len(events) - 1, day)
-    path = range_.path_in(settings.raw_dir)
+    path = settings.raw_dir / range_.name
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("xb") as file:
         write_parquet(file, pa.Table.from_batches([columns.seal(log_id, source)]), range_)

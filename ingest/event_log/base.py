@@ -142,6 +142,14 @@ class EventLogReader(Protocol):
         """Read this assigned partition from `offset` on."""
         ...
 
+    def position(self, partition: Partition) -> int | None:
+        """Where this assigned partition is read on; None while that is not known.
+
+        All before it was given by `poll`, or passed over by `seek`, or is no longer in the log, or never was
+        a record, as the markers of transactions: only `poll` moves on over these.
+        """
+        ...
+
     def commit(self, next_offsets: Mapping[Partition, int]) -> None:
         """Tell the group how far we are: a hint for monitoring, never the truth."""
         ...

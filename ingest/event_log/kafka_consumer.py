@@ -15,6 +15,7 @@ from kafka.errors import (
 
 from ingest.event_log.base import Partition, UnreadableRecord
 from ingest.event_log.kafka_cluster import connect
+from ingest.event_log.kafka_fetched import decode_quickly
 from ingest.settings import Settings
 
 _FAULTS_OF_A_RECORD: Final = (CorruptRecordError, UnsupportedCodecError, UnsupportedCompressionTypeError)
@@ -26,7 +27,7 @@ REQUEST_SECONDS: Final = 10.0
 
 def consumer(settings: Settings, group_id: str | None = None) -> KafkaConsumer:
     """A connected consumer without a subscription; raises KafkaError."""
-    return connect(
+    made = connect(
         KafkaConsumer,
         settings,
         group_id=group_id,
@@ -41,6 +42,8 @@ def consumer(settings: Settings, group_id: str | None = None) -> KafkaConsumer:
         request_timeout_ms=int(REQUEST_SECONDS * 1000),
         metrics_enabled=False,
     )
+    decode_quickly(made)
+    return made
 
 
 def find_unreadable(settings: Settings, positions: Mapping[Partition, int]) -> UnreadableRecord | None:

@@ -85,6 +85,14 @@ class KafkaReader:
         if self._unreadable is not None and self._unreadable.partition == partition:
             self._unreadable = None
 
+    def position(self, partition: Partition) -> int | None:
+        """Where this assigned partition is read on, from what the client knows; see EventLogReader."""
+        with self._unavailable():
+            found: int | None = self._consumer.position(
+                TopicPartition(*partition), timeout_ms=int(_SLICE_SECONDS * 1000)
+            )
+        return found
+
     def commit(self, next_offsets: Mapping[Partition, int]) -> None:
         """Tell the group how far we are; what the group refuses is logged, for it is only a hint."""
         offsets = {

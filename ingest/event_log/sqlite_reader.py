@@ -97,6 +97,10 @@ class SqliteReader:
             raise ValueError(f"{partition} is not assigned to this reader")
         self._positions[partition] = offset
 
+    def position(self, partition: Partition) -> int:
+        """Where this assigned partition is read on: behind the last record given, or at the offset sought."""
+        return self._positions[partition]
+
     def commit(self, next_offsets: Mapping[Partition, int]) -> None:
         """Note how far the group is: where its next active member starts."""
         rows = [(self._group, partition.topic, offset) for partition, offset in next_offsets.items()]

@@ -28,7 +28,8 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from ingest.parquet_files import landed_files
+from ingest.landed_files import landed_files
+from ingest.raw_store import open_store
 from ingest.records import Topic
 from ingest.settings import Settings
 from pipelines.database import build_lock, connect
@@ -109,7 +110,7 @@ def measure(what: str, settings: Settings) -> Measurement:
 def _stage(settings: Settings) -> int:
     """The staging query by hand: the rows of the raw files into a temporary table."""
     [model] = [model for model in load_models() if model.name == "stg_events"]
-    files = [str(file.path) for file in landed_files(settings.raw_dir, Topic.EVENTS)]
+    files = [str(settings.raw_dir / file.name) for file in landed_files(open_store(settings), Topic.EVENTS)]
     settings.warehouse_dir.mkdir(parents=True, exist_ok=True)
     path = settings.warehouse_dir / "staged.duckdb"
     with connect(path, settings) as connection:

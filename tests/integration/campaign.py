@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import pyarrow.parquet as pq
 
-from ingest.parquet_files import landed_files
+from ingest.landed_files import landed_files
+from ingest.raw_store import open_store
 from ingest.records import Topic
 from tests.integration.lander_process import LanderProcess, assert_each_landed_once
 from tests.integration.receiver_process import wait_until
@@ -72,8 +73,8 @@ def prove_nothing_is_lost(settings: Settings, load: Load) -> Proof:
 def _landed_bodies(settings: Settings) -> dict[str, set[bytes]]:
     """The bodies of all landed events by receipt id; one that was landed twice has one, or two at odds."""
     bodies: dict[str, set[bytes]] = {}
-    for file in landed_files(settings.raw_dir, Topic.EVENTS):
-        columns = pq.read_table(file.path, columns=["receipt_id", "body"]).to_pydict()
+    for file in landed_files(open_store(settings), Topic.EVENTS):
+        columns = pq.read_table(settings.raw_dir / file.name, columns=["receipt_id", "body"]).to_pydict()
         for receipt, body in zip(columns["receipt_id"], columns["body"], strict=True):
             bodies.setdefault(receipt, set()).add(body.encode())
     return bodies

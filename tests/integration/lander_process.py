@@ -17,7 +17,8 @@ from typing import Any, Self
 
 from ingest.event_log import open_writer
 from ingest.event_log.base import AppendFailed
-from ingest.parquet_files import landed_files
+from ingest.landed_files import landed_files
+from ingest.raw_store import open_store
 from ingest.records import Header, Headers, Receipt, Topic, partition_key
 from ingest.settings import Settings
 from ingest.verify import VerifyReport, verify
@@ -52,6 +53,8 @@ def wait_until(condition: Callable[[], object], what: str) -> None:
 class LanderProcess:
     """A lander on the settings given, as `asleep land` runs it; its log lines are kept in a file."""
 
+    PROGRAM: tuple[str, ...] = ("-c", _PROGRAM)
+
     def __init__(self, settings: Settings, *options: str) -> None:
         self._lines_path = settings.data_dir / f"lander-{time.time_ns()}.log"
         settings.data_dir.mkdir(parents=True, exist_ok=True)
@@ -59,7 +62,7 @@ class LanderProcess:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("ASLEEP_")}
         with self._lines_path.open("wb") as lines:
             self._process = subprocess.Popen(
-                [sys.executable, "-c", _PROGRAM, *options],
+                [sys.executable, *self.PROGRAM, *options],
                 env={**inherited, **{f"ASLEEP_{name.upper()}": str(value) for name, value in values.items()}},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
@@ -185,7 +188,7 @@ def append_events(settings: Settings, count: int, body: Callable[[], bytes] = la
 
 def number_of_files(settings: Settings) -> int:
     """How many files are landed."""
-    return sum(len(landed_files(settings.raw_dir, topic)) for topic in Topic)
+    return sum(len(landed_files(open_store(settings), topic)) for topic in Topic)
 
 
 def assert_each_landed_once(settings: Settings, receipts: Sequence[str], folder: Path) -> VerifyReport:

@@ -9,9 +9,10 @@ import pytest
 from kafka import KafkaProducer, TopicPartition
 from kafka.admin import KafkaAdminClient
 
+from ingest.landed_files import landed_files
 from ingest.lander import land
-from ingest.parquet_files import landed_files
 from ingest.positions import LogRecreated
+from ingest.raw_store import open_store
 from ingest.records import Topic
 from ingest.settings import Settings
 from ingest.verify import verify
@@ -34,9 +35,8 @@ def address(settings: Settings) -> str:
 
 
 def spans(settings: Settings) -> list[tuple[int, int]]:
-    return [
-        (file.first_offset, file.last_offset) for file in landed_files(settings.raw_dir, Topic.EVENTS.value)
-    ]
+    files = landed_files(open_store(settings), Topic.EVENTS.value)
+    return [(file.first_offset, file.last_offset) for file in files]
 
 
 def test_the_files_decide_where_to_go_on_whatever_the_group_has_committed(
@@ -84,8 +84,8 @@ def test_records_of_foreign_producers_are_landed_as_they_are(settings: Settings,
     producer.send(topic, value=b"text", timestamp_ms=0)
     producer.close()
     land(settings, once=True)
-    [file] = landed_files(settings.raw_dir, topic)
-    *ours, tombstone, binary, text = pq.ParquetFile(file.path).read().to_pylist()
+    [file] = landed_files(open_store(settings), topic)
+    *ours, tombstone, binary, text = pq.ParquetFile(settings.raw_dir / file.name).read().to_pylist()
     assert len(receipts) == len(ours) + 1
     assert all(row["landing_error"] is None for row in ours)
     assert tombstone["landing_error"].startswith("no value")

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from ingest.event_log.base import Partition
+from ingest.landed_files import landed_files
 from ingest.lander import lander_is_alive
-from ingest.parquet_files import landed_files
+from ingest.raw_store import open_store
 from ingest.records import Topic
 from ingest.settings import Settings
 from ingest.verify import verify
@@ -59,7 +60,7 @@ def test_sigterm_lands_what_was_read_and_ends_well(tmp_path: Path) -> None:
     receipts = append_events(settings, 50)
     with running_lander(settings) as lander:
         wait_for_more_files(settings)
-        assert [file.last_offset for file in landed_files(settings.raw_dir, Topic.EVENTS)] == [39]
+        assert [file.last_offset for file in landed_files(open_store(settings), Topic.EVENTS)] == [39]
         assert lander_is_alive(settings, 60)
         assert lander.terminate() == 0
         assert [line["because"] for line in lander.logged("landed a file")] == ["rows", "end", "end"]

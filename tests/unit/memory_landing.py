@@ -14,8 +14,10 @@ import pytest
 
 from ingest.durable_files import FileOperations
 from ingest.event_log.base import Partition
+from ingest.landed_files import LandedRange, landed_files
 from ingest.lander import land
-from ingest.parquet_files import LandedFile, landed_files
+from ingest.parquet_files import Footer, read_footer
+from ingest.raw_store.local import LocalStore
 from ingest.records import Topic
 from ingest.settings import Settings
 from ingest.verify import verify
@@ -34,8 +36,17 @@ def land_once(tmp_path: Path, log: ReadableLog, files: FileOperations | None = N
     return report.rows
 
 
-def landed(tmp_path: Path, source: Partition = EVENTS) -> list[LandedFile]:
-    return [file for file in landed_files(tmp_path / "raw", source.topic) if file.source == source]
+def landed(tmp_path: Path, source: Partition = EVENTS) -> list[LandedRange]:
+    files = landed_files(LocalStore(tmp_path / "raw"), source.topic)
+    return [file for file in files if file.source == source]
+
+
+def footers(tmp_path: Path) -> list[Footer]:
+    return [read_footer(LocalStore(tmp_path / "raw"), file.name) for file in landed(tmp_path)]
+
+
+def path_of(tmp_path: Path, file: LandedRange) -> Path:
+    return tmp_path / "raw" / file.name
 
 
 def spans(tmp_path: Path, source: Partition = EVENTS) -> list[tuple[int, int]]:
@@ -46,7 +57,8 @@ def offsets(tmp_path: Path, source: Partition = EVENTS) -> list[int]:
     return [
         offset
         for file in landed(tmp_path, source)
-        for offset in pq.ParquetFile(file.path).read(columns=["log_offset"])["log_offset"].to_pylist()
+        for path in [path_of(tmp_path, file)]
+        for offset in pq.ParquetFile(path).read(columns=["log_offset"])["log_offset"].to_pylist()
     ]
 
 

@@ -133,6 +133,8 @@ class MemoryReader:
             if records:
                 polled[source] = records
                 self._positions[source] = records[-1].offset + 1
+            elif left > 0:
+                self._positions[source] = max(position, self.log.ends[source])
         return polled
 
     def assignment(self) -> Collection[Partition]:
@@ -141,6 +143,9 @@ class MemoryReader:
     def seek(self, partition: Partition, offset: int) -> None:
         assert partition in self._positions, f"{partition} is not assigned"
         self._positions[partition] = offset
+
+    def position(self, partition: Partition) -> int:
+        return self._positions[partition]
 
     def commit(self, next_offsets: Mapping[Partition, int]) -> None:
         self.log.check()

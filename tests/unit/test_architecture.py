@@ -32,7 +32,11 @@ DAGSTER_ROOMS = {
         "run",
     )
 }
-SEAM = {"ingest.settings", "ingest.records", "ingest.parquet_files", "ingest.durable_files"}
+SEAM = {
+    *("ingest.settings", "ingest.records", "ingest.durable_files"),
+    *("ingest.raw_store", "ingest.raw_store.base", "ingest.landed_files", "ingest.coverage"),
+    "ingest.parquet_files",
+}
 """What the warehouse may know of ingest: settings, words and files, nothing of HTTP or the log."""
 FRONT_ROOMS = {"pipelines.commands", "pipelines.cli"}
 

@@ -13,16 +13,17 @@ import pytest
 
 from ingest.event_log.base import Partition
 from ingest.lander import land, lander_is_alive
-from ingest.parquet_files import read_footer
 from ingest.records import Topic
 from tests.unit.memory_landing import (
     ATTEMPTS,
     OTHER,
     assert_exactly_once,
+    footers,
     land_once,
     landed,
     landing_in_background,
     logged,
+    path_of,
     settings_of,
     spans,
     wait_until,
@@ -97,7 +98,11 @@ def test_files_close_by_rows_and_the_footer_agrees(tmp_path: Path) -> None:
     log.append(7)
     land_once(tmp_path, log, land_max_rows=3)
     assert spans(tmp_path) == [(0, 2), (3, 5), (6, 6)]
-    assert [read_footer(file.path).rows for file in landed(tmp_path)] == [3, 3, 1]
+    assert [footer.rows for footer in footers(tmp_path)] == [
+        3,
+        3,
+        1,
+    ]
     assert_exactly_once(tmp_path, log)
 
 
@@ -146,7 +151,7 @@ def test_each_file_is_one_log_line(tmp_path: Path, caplog: pytest.LogCaptureFixt
         "level": "INFO",
         "range": "asleep.events[0]@0..1",
         "rows": 2,
-        "bytes": landed(tmp_path)[0].path.stat().st_size,
+        "bytes": path_of(tmp_path, landed(tmp_path)[0]).stat().st_size,
         "because": "end",
     }
 
@@ -158,7 +163,7 @@ def test_a_poison_record_is_landed_and_stops_nothing(tmp_path: Path) -> None:
     log.append(value=b"\xff", headers=[("received_at", b"never"), ("foreign", b"\x00")])
     log.append(2)
     land_once(tmp_path, log)
-    table = pq.ParquetFile(landed(tmp_path)[0].path).read().to_pylist()
+    table = pq.ParquetFile(path_of(tmp_path, landed(tmp_path)[0])).read().to_pylist()
     assert [row["landing_error"] is None for row in table] == [True, True, False, False, True, True]
     assert_exactly_once(tmp_path, log)
 

@@ -11,7 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from ingest.durable_files import FileOperations
-from ingest.parquet_files import SCHEMA, LandedRange, write_parquet
+from ingest.landed_files import LandedRange
+from ingest.parquet_files import SCHEMA, write_parquet
 from tests.unit.memory_landing import (
     assert_exactly_once,
     land_once,
@@ -20,6 +21,7 @@ from tests.unit.memory_landing import (
     leftovers,
     logged,
     offsets,
+    path_of,
     settings_of,
     spans,
     wait_until,
@@ -77,19 +79,19 @@ def test_no_existing_file_is_ever_overwritten(tmp_path: Path) -> None:
     log.append(4)
     land_once(tmp_path, log)
     [file] = landed(tmp_path)
-    before = file.path.read_bytes()
-    temporary = file.path.with_name(".temporary.tmp")
+    before = path_of(tmp_path, file).read_bytes()
+    temporary = path_of(tmp_path, file).with_name(".temporary.tmp")
     temporary.write_bytes(b"other")
     with pytest.raises(FileExistsError):
-        FileOperations().publish(temporary, file.path)
-    assert file.path.read_bytes() == before
+        FileOperations().publish(temporary, path_of(tmp_path, file))
+    assert path_of(tmp_path, file).read_bytes() == before
 
 
 def test_only_unfinished_files_of_dead_landers_are_swept(tmp_path: Path) -> None:
     log = ReadableLog()
     log.append(1)
     land_once(tmp_path, log)
-    folder = landed(tmp_path)[0].path.parent
+    folder = path_of(tmp_path, landed(tmp_path)[0]).parent
     dead = folder / ".dead.tmp"
     dead.touch()
     with FileOperations().create(folder / ".living.tmp") as living:
@@ -105,13 +107,13 @@ def test_a_lander_that_waits_for_another_sees_what_that_one_landed(tmp_path: Pat
     land_once(tmp_path, log)
     [first] = landed(tmp_path)
     log.append(2)
-    others = os.open(first.path.parent.parent, os.O_RDONLY)
+    others = os.open(path_of(tmp_path, first).parent.parent, os.O_RDONLY)
     fcntl.flock(others, fcntl.LOCK_EX)
     with landing_in_background(settings_of(tmp_path, land_max_rows=2), log):
         wait_until(lambda: leftovers(tmp_path))
         between = LandedRange("memory", *EVENTS, 2, 2, first.received_date)
-        with between.path_in(tmp_path / "raw").open("xb") as file:
-            table = pq.ParquetFile(first.path).read().slice(0, 1)
+        with path_of(tmp_path, between).open("xb") as file:
+            table = pq.ParquetFile(path_of(tmp_path, first)).read().slice(0, 1)
             column = SCHEMA.get_field_index("log_offset")
             second = table.set_column(column, SCHEMA.field(column), pa.array([2], pa.int64()))
             write_parquet(file, second, between)
@@ -129,7 +131,7 @@ def test_a_lander_that_stands_still_in_the_wrong_place_is_not_awaited_for_ever(
     log.append(2)
     land_once(tmp_path, log)
     log.append(2)
-    folder = landed(tmp_path)[0].path.parent.parent
+    folder = path_of(tmp_path, landed(tmp_path)[0]).parent.parent
     others = os.open(folder, os.O_RDONLY)
     fcntl.flock(others, fcntl.LOCK_EX)
     with pytest.raises(TimeoutError, match="resume or kill it"):

@@ -14,12 +14,14 @@ from ingest.event_log.base import LogUnavailable, Partition, UnreadableRecord
 from ingest.lander import land, lander_is_alive
 from ingest.parquet_files import read_footer
 from ingest.positions import LogRecreated
+from ingest.raw_store.local import LocalStore
 from tests.unit.memory_landing import (
     assert_exactly_once,
     land_once,
     landed,
     landing_in_background,
     logged,
+    path_of,
     settings_of,
     spans,
     wait_until,
@@ -82,7 +84,7 @@ def test_offsets_without_a_record_are_part_of_a_file(tmp_path: Path) -> None:
     log.records[EVENTS].insert(0, log.records[EVENTS][0]._replace(offset=0))
     land_once(tmp_path, log)
     assert spans(tmp_path) == [(0, 8)]
-    assert read_footer(landed(tmp_path)[0].path).rows == 7
+    assert read_footer(LocalStore(tmp_path / "raw"), landed(tmp_path)[0].name).rows == 7
     assert_exactly_once(tmp_path, log)
 
 
@@ -126,7 +128,7 @@ def test_records_that_nobody_can_decode_are_rows_with_the_fault_and_stop_nothing
     log.append(10)
     land(settings_of(tmp_path), once=True, connect=lambda *listeners: Broken(log, *listeners))
     assert_exactly_once(tmp_path, log)
-    rows = pq.ParquetFile(landed(tmp_path)[0].path).read().to_pylist()
+    rows = pq.ParquetFile(path_of(tmp_path, landed(tmp_path)[0])).read().to_pylist()
     faults = {row["log_offset"]: row["landing_error"] for row in rows if row["landing_error"]}
     assert faults.keys() == Broken.broken
     assert "can not be read at offset 4: ValueError: garbage" in faults[4]
@@ -176,12 +178,17 @@ def test_what_was_read_is_landed_when_the_log_goes_away(tmp_path: Path) -> None:
 def test_once_gives_up_when_the_log_stays_silent_about_what_it_has(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    class Silent(MemoryReader):
+        def position(self, partition: Partition) -> int:
+            return min(super().position(partition), 3)
+
     monkeypatch.setattr("ingest.lander._LONGEST_SILENCE_SECONDS", 0.1)
     log = ReadableLog()
     log.append(3)
     log.skip(2)
+    settings = settings_of(tmp_path, land_max_age_seconds=0.01)
     with pytest.raises(LogUnavailable, match="no record came"):
-        land_once(tmp_path, log, land_max_age_seconds=0.01)
+        land(settings, once=True, connect=lambda *listeners: Silent(log, *listeners))
     assert spans(tmp_path) == [(0, 2)]
 
 

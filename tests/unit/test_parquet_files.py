@@ -13,16 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest.event_log.base import Partition
-from ingest.parquet_files import (
-    SCHEMA,
-    LandedRange,
-    UnreadableFile,
-    landed_files,
-    last_landed,
-    read_footer,
-    write_empty,
-    write_parquet,
-)
+from ingest.landed_files import LandedRange, files_of, landed_files
+from ingest.parquet_files import SCHEMA, Footer, UnreadableFile, read_footer, write_empty, write_parquet
+from ingest.raw_store.local import LocalStore
 
 RANGES = st.builds(
     LandedRange,
@@ -37,35 +30,31 @@ RANGE = LandedRange("cluster", "asleep.events", 3, 100, 199, date(2026, 1, 31))
 
 
 def put(raw_dir: Path, landed: LandedRange) -> Path:
-    path = landed.path_in(raw_dir)
+    path = raw_dir / landed.name
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as file:
         write_parquet(file, SCHEMA.empty_table(), landed)
     return path
 
 
+def footer_of(path: Path) -> Footer:
+    return read_footer(LocalStore(path.parent), path.name)
+
+
 @given(RANGES)
 @settings(deadline=None)
 def test_a_range_is_what_its_path_says(tmp_path_factory: pytest.TempPathFactory, landed: LandedRange) -> None:
     raw_dir = tmp_path_factory.mktemp("raw")
-    path = landed.path_in(raw_dir)
+    path = raw_dir / landed.name
     path.parent.mkdir(parents=True)
     path.touch()
-    [found] = landed_files(raw_dir, landed.topic)
-    assert found.path == path
-    assert found.path_in(raw_dir) == path
-    assert (found.log_id, found.source, found.first_offset, found.last_offset, found.received_date) == (
-        landed.log_id,
-        landed.source,
-        landed.first_offset,
-        landed.last_offset,
-        landed.received_date,
-    )
-    assert last_landed(raw_dir, landed.log_id, landed.source) == (landed.last_offset, path.parent)
+    store = LocalStore(raw_dir)
+    assert landed_files(store, landed.topic) == [landed]
+    assert files_of(store.names(landed.topic), landed.source) == [landed]
 
 
-def test_the_path_is_the_one_that_other_rooms_know(tmp_path: Path) -> None:
-    assert RANGE.path_in(tmp_path).relative_to(tmp_path).as_posix() == (
+def test_the_name_is_the_one_that_other_rooms_know() -> None:
+    assert RANGE.name == (
         "asleep.events/log=cluster/received_date=2026-01-31/"
         "asleep.events+3+00000000000000000100+00000000000000000199.parquet"
     )
@@ -77,7 +66,7 @@ def test_a_footer_says_what_the_path_says(
     tmp_path_factory: pytest.TempPathFactory, landed: LandedRange
 ) -> None:
     path = put(tmp_path_factory.mktemp("raw"), landed)
-    footer = read_footer(path)
+    footer = footer_of(path)
     assert (footer.range, footer.rows, footer.schema_version) == (landed, 0, "2")
 
 
@@ -92,12 +81,10 @@ def test_files_come_by_log_partition_and_offset_whatever_their_date(tmp_path: Pa
     for landed in reversed(ranges):
         put(tmp_path, landed)
     put(tmp_path, LandedRange("a", "other", 2, 20, 29, late))
-    assert [file.path for file in landed_files(tmp_path, "t")] == [
-        landed.path_in(tmp_path) for landed in ranges
-    ]
-    assert last_landed(tmp_path, "a", Partition("t", 2)) == (19, ranges[1].path_in(tmp_path).parent)
-    assert last_landed(tmp_path, "a", Partition("t", 1)) is None
-    assert last_landed(tmp_path, "c", Partition("t", 2)) is None
+    store = LocalStore(tmp_path)
+    assert landed_files(store, "t") == ranges
+    assert files_of(store.names("t"), Partition("t", 2)) == ranges[:2]
+    assert files_of(store.names("t"), Partition("t", 1)) == []
 
 
 @pytest.mark.parametrize(
@@ -113,24 +100,24 @@ def test_files_come_by_log_partition_and_offset_whatever_their_date(tmp_path: Pa
     ],
 )
 def test_other_names_are_not_landed_files(tmp_path: Path, name: str) -> None:
-    path = RANGE.path_in(tmp_path).with_name(name)
+    path = (tmp_path / RANGE.name).with_name(name)
     path.parent.mkdir(parents=True)
     path.touch()
-    assert landed_files(tmp_path, "asleep.events") == []
-    assert last_landed(tmp_path, "cluster", RANGE.source) is None
+    store = LocalStore(tmp_path)
+    assert landed_files(store, "asleep.events") == []
+    assert files_of(store.names("asleep.events"), RANGE.source) == []
 
 
 @pytest.mark.parametrize("folder", ["received_date=2026-02-30", "received_date=__HIVE__", "2026-01-31"])
 def test_folders_of_no_date_hold_no_landed_files(tmp_path: Path, folder: str) -> None:
-    path = RANGE.path_in(tmp_path)
+    path = tmp_path / RANGE.name
     (path.parent.parent / folder).mkdir(parents=True)
     (path.parent.parent / folder / path.name).touch()
-    assert landed_files(tmp_path, "asleep.events") == []
+    assert landed_files(LocalStore(tmp_path), "asleep.events") == []
 
 
 def test_an_empty_folder_has_no_landed_files(tmp_path: Path) -> None:
-    assert landed_files(tmp_path / "absent", "asleep.events") == []
-    assert last_landed(tmp_path / "absent", "cluster", RANGE.source) is None
+    assert landed_files(LocalStore(tmp_path / "absent"), "asleep.events") == []
 
 
 def test_an_empty_file_has_the_columns_and_no_rows(tmp_path: Path) -> None:
@@ -145,14 +132,14 @@ def test_a_truncated_file_is_unreadable_and_named(tmp_path: Path) -> None:
     path = put(tmp_path, RANGE)
     path.write_bytes(path.read_bytes()[:-5])
     with pytest.raises(UnreadableFile, match=re.escape(path.name)):
-        read_footer(path)
+        footer_of(path)
 
 
 def test_a_parquet_file_of_somebody_else_is_unreadable_and_named(tmp_path: Path) -> None:
     path = tmp_path / "foreign.parquet"
     pq.write_table(pa.table({"a": [1]}), path)
     with pytest.raises(UnreadableFile, match=r"foreign\.parquet: its footer does not say"):
-        read_footer(path)
+        footer_of(path)
 
 
 def test_a_file_with_other_rows_than_its_footer_says_is_unreadable(tmp_path: Path) -> None:
@@ -160,4 +147,4 @@ def test_a_file_with_other_rows_than_its_footer_says_is_unreadable(tmp_path: Pat
     said = pq.read_metadata(path).metadata
     pq.write_table(SCHEMA.empty_table().replace_schema_metadata({**said, b"rows": b"3"}), path)
     with pytest.raises(UnreadableFile, match="its footer says 3 rows, but it has 0"):
-        read_footer(path)
+        footer_of(path)

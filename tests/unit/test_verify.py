@@ -12,9 +12,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from ingest.event_log.base import LogUnavailable
-from ingest.parquet_files import LandedFile, LandedRange, write_parquet
+from ingest.landed_files import LandedRange
+from ingest.parquet_files import write_parquet
 from ingest.verify import VerifyReport, verify
-from tests.unit.memory_landing import ATTEMPTS, land_once, landed, settings_of
+from tests.unit.memory_landing import ATTEMPTS, land_once, landed, path_of, settings_of
 from tests.unit.memory_reader import EVENTS, ReadableLog
 
 AT = "asleep.events[0]@"
@@ -30,7 +31,7 @@ def log() -> ReadableLog:
 
 
 @pytest.fixture
-def files(tmp_path: Path, log: ReadableLog) -> list[LandedFile]:
+def files(tmp_path: Path, log: ReadableLog) -> list[LandedRange]:
     """The events landed as 0..2, 3..5, 6..7, and the attempt."""
     land_once(tmp_path, log, land_max_rows=3)
     return landed(tmp_path)
@@ -78,18 +79,18 @@ def test_without_the_log_nothing_is_proven(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("index", "lost"), [(0, "0..2"), (1, "3..5")])
 def test_a_deleted_file_is_missed(
-    tmp_path: Path, log: ReadableLog, files: list[LandedFile], index: int, lost: str
+    tmp_path: Path, log: ReadableLog, files: list[LandedRange], index: int, lost: str
 ) -> None:
-    files[index].path.unlink()
+    path_of(tmp_path, files[index]).unlink()
     report = check(tmp_path, log)
     assert report.problems == (f"{AT}{lost}: in no file",)
     assert report.partitions[1].missing == 3
 
 
 def test_a_deleted_last_file_reads_as_not_yet_landed(
-    tmp_path: Path, log: ReadableLog, files: list[LandedFile]
+    tmp_path: Path, log: ReadableLog, files: list[LandedRange]
 ) -> None:
-    files[2].path.unlink()
+    path_of(tmp_path, files[2]).unlink()
     report = check(tmp_path, log)
     assert report.problems == (f"{AT}6..7: not yet landed",)
     assert not report.ok
@@ -114,53 +115,54 @@ def test_what_the_log_dropped_before_anybody_noticed_is_told(tmp_path: Path, log
     )
 
 
-def test_a_doubled_range_is_found(tmp_path: Path, log: ReadableLog, files: list[LandedFile]) -> None:
+def test_a_doubled_range_is_found(tmp_path: Path, log: ReadableLog, files: list[LandedRange]) -> None:
     other = LandedRange("memory", *EVENTS, 3, 4, files[0].received_date)
-    rewrite(other.path_in(tmp_path / "raw"), pq.ParquetFile(files[1].path).read().slice(0, 2), other)
+    rewrite(path_of(tmp_path, other), pq.ParquetFile(path_of(tmp_path, files[1])).read().slice(0, 2), other)
     report = check(tmp_path, log)
     assert report.problems == (f"{AT}3..4: in more than one file",)
     assert report.partitions[1].twice == 2
 
 
 def test_a_copy_in_the_folder_of_another_date_is_found(
-    tmp_path: Path, log: ReadableLog, files: list[LandedFile]
+    tmp_path: Path, log: ReadableLog, files: list[LandedRange]
 ) -> None:
-    folder = files[1].path.parent.parent / "received_date=2020-01-01"
+    folder = path_of(tmp_path, files[1]).parent.parent / "received_date=2020-01-01"
     folder.mkdir()
-    shutil.copy(files[1].path, folder)
+    shutil.copy(path_of(tmp_path, files[1]), folder)
     problems = check(tmp_path, log).problems
     assert f"{AT}3..5: in more than one file" in problems
     assert any("of another date" in problem and "2020-01-01" in problem for problem in problems)
 
 
-def test_a_truncated_file_is_named(tmp_path: Path, log: ReadableLog, files: list[LandedFile]) -> None:
-    os.truncate(files[1].path, 500)
+def test_a_truncated_file_is_named(tmp_path: Path, log: ReadableLog, files: list[LandedRange]) -> None:
+    os.truncate(path_of(tmp_path, files[1]), 500)
     [problem] = check(tmp_path, log).problems
     assert problem.startswith("unreadable: ")
-    assert files[1].path.name in problem
+    assert path_of(tmp_path, files[1]).name in problem
 
 
 def test_a_file_renamed_to_another_range_is_found(
-    tmp_path: Path, log: ReadableLog, files: list[LandedFile]
+    tmp_path: Path, log: ReadableLog, files: list[LandedRange]
 ) -> None:
-    files[2].path.rename(files[2].path.with_name(files[2].path.name.replace("7.parquet", "8.parquet")))
+    path = path_of(tmp_path, files[2])
+    path.rename(path.with_name(path.name.replace("7.parquet", "8.parquet")))
     log.append(1)
     [problem] = check(tmp_path, log).problems
     assert f"its footer says it is {AT}6..7" in problem
 
 
 def test_a_file_renamed_to_no_name_of_ours_is_found(
-    tmp_path: Path, log: ReadableLog, files: list[LandedFile]
+    tmp_path: Path, log: ReadableLog, files: list[LandedRange]
 ) -> None:
-    files[0].path.rename(files[0].path.with_name("copy.parquet"))
+    path_of(tmp_path, files[0]).rename(path_of(tmp_path, files[0]).with_name("copy.parquet"))
     lost, stranger = check(tmp_path, log).problems
     assert lost == f"{AT}0..2: in no file"
     assert "copy.parquet: not a name that the lander gives" in stranger
 
 
-def test_more_rows_than_offsets_are_found(tmp_path: Path, log: ReadableLog, files: list[LandedFile]) -> None:
-    rows = pq.ParquetFile(files[0].path).read()
-    rewrite(files[0].path, pa.concat_tables([rows, rows]), files[0])
+def test_more_rows_than_offsets_are_found(tmp_path: Path, log: ReadableLog, files: list[LandedRange]) -> None:
+    rows = pq.ParquetFile(path_of(tmp_path, files[0])).read()
+    rewrite(path_of(tmp_path, files[0]), pa.concat_tables([rows, rows]), files[0])
     [problem] = check(tmp_path, log).problems
     assert problem.endswith("has 6 rows for 3 offsets")
 
@@ -212,7 +214,7 @@ def test_files_of_a_partition_that_the_log_does_not_have_are_found(tmp_path: Pat
 
 
 def test_files_of_another_log_are_held_against_each_other_only(
-    tmp_path: Path, files: list[LandedFile]
+    tmp_path: Path, files: list[LandedRange]
 ) -> None:
     moved = ReadableLog(log_id="new")
     moved.append(2)
@@ -224,5 +226,5 @@ def test_files_of_another_log_are_held_against_each_other_only(
         ("memory", True),
         ("new", False),
     ]
-    files[1].path.unlink()
+    path_of(tmp_path, files[1]).unlink()
     assert check(tmp_path, moved).problems == (f"{AT}3..5: in no file",)

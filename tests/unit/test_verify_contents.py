@@ -9,10 +9,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from ingest.event_log.base import Partition
-from ingest.parquet_files import SCHEMA, LandedFile, LandedRange, read_footer, write_parquet
+from ingest.landed_files import LandedRange
+from ingest.parquet_files import SCHEMA, write_parquet
 from ingest.verify import VerifyReport, verify
 from tests.older_files import make_older
-from tests.unit.memory_landing import ATTEMPTS, land_once, landed, settings_of
+from tests.unit.memory_landing import ATTEMPTS, footers, land_once, landed, path_of, settings_of
 from tests.unit.memory_reader import ReadableLog
 
 
@@ -26,7 +27,7 @@ def log() -> ReadableLog:
 
 
 @pytest.fixture
-def files(tmp_path: Path, log: ReadableLog) -> list[LandedFile]:
+def files(tmp_path: Path, log: ReadableLog) -> list[LandedRange]:
     """The events landed as 0..2, 3..5, 6..7, and the attempt."""
     land_once(tmp_path, log, land_max_rows=3)
     return landed(tmp_path)
@@ -64,12 +65,12 @@ def test_a_deep_look_counts_repeated_receipts_and_is_well_with_them(tmp_path: Pa
     ],
 )
 def test_a_deep_look_finds_other_offsets_than_the_name_says(
-    tmp_path: Path, log: ReadableLog, files: list[LandedFile], offsets: list[int], problem: str
+    tmp_path: Path, log: ReadableLog, files: list[LandedRange], offsets: list[int], problem: str
 ) -> None:
-    table = pq.ParquetFile(files[1].path).read()
+    table = pq.ParquetFile(path_of(tmp_path, files[1])).read()
     column = SCHEMA.get_field_index("log_offset")
     changed = table.set_column(column, SCHEMA.field(column), pa.array(offsets, pa.int64()))
-    rewrite(files[1].path, changed, files[1])
+    rewrite(path_of(tmp_path, files[1]), changed, files[1])
     assert check(tmp_path, log).ok
     [found] = check(tmp_path, log, deep=True).problems
     assert found.endswith(problem)
@@ -99,22 +100,22 @@ def test_an_absent_file_of_receipts_is_an_error(tmp_path: Path, log: ReadableLog
 
 
 def test_files_of_the_older_schema_are_well_and_landing_goes_on_behind_them(
-    tmp_path: Path, log: ReadableLog, files: list[LandedFile]
+    tmp_path: Path, log: ReadableLog, files: list[LandedRange]
 ) -> None:
     for file in files:
-        make_older(file.path)
+        make_older(path_of(tmp_path, file))
     assert check(tmp_path, log, deep=True).ok
     log.append(3)
     land_once(tmp_path, log)
     report = check(tmp_path, log, deep=True)
     assert report.ok
-    assert [read_footer(file.path).schema_version for file in landed(tmp_path)] == ["1", "1", "1", "2"]
+    assert [footer.schema_version for footer in footers(tmp_path)] == ["1", "1", "1", "2"]
     assert report.partitions[1].rows == 11
 
 
 def test_a_file_of_a_schema_that_is_not_known_is_found(
-    tmp_path: Path, log: ReadableLog, files: list[LandedFile], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, log: ReadableLog, files: list[LandedRange], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ingest.parquet_files.SCHEMA_VERSION", "3")
-    rewrite(files[0].path, pq.ParquetFile(files[0].path).read(), files[0])
-    assert check(tmp_path, log).problems == (f"{files[0].path}: its schema is of version 3",)
+    rewrite(path_of(tmp_path, files[0]), pq.ParquetFile(path_of(tmp_path, files[0])).read(), files[0])
+    assert check(tmp_path, log).problems == (f"{path_of(tmp_path, files[0])}: its schema is of version 3",)

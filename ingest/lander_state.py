@@ -1,0 +1,212 @@
+"""How a lander is, in words and numbers: what it waits for, how far behind it is, whether its loop turns."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from threading import Lock
+from typing import Final, NamedTuple
+
+from ingest.event_log.base import Partition
+
+STUCK_SECONDS: Final = 120.0
+"""How long one turn of the loop may take: longer than all its bounded waits for log and disk."""
+SILENT_SECONDS: Final = 10.0
+"""How long the event log may take to say where it ends."""
+
+STOPPING: Final = "the lander is stopping: what it has read is landed, the rest is for the next one"
+UNASSIGNED: Final = (
+    "no partition is assigned to this lander: the group is sharing them out, others have them all, "
+    "or the topics do not exist yet"
+)
+
+
+class Part(StrEnum):
+    """What can be wrong with a lander."""
+
+    EVENT_LOG = "event_log"
+    RAW_FILES = "raw_files"
+    PARTITIONS = "partitions"
+    LOOP = "loop"
+    STOPPING = "stopping"
+
+
+PAUSING: Final = (Part.EVENT_LOG, Part.RAW_FILES)
+"""What can keep a lander from landing until it is well again."""
+
+
+class Held(NamedTuple):
+    """What of an assigned partition is in memory only: from the first offset not landed to the next to read.
+
+    `oldest_ms` is the log's timestamp of the first record, in milliseconds since 1970; None without one.
+    """
+
+    first_offset: int
+    next_offset: int
+    rows: int
+    memory_bytes: int
+    oldest_ms: int | None
+
+
+class Backlog(NamedTuple):
+    """What of a partition is not landed: how many offsets, and the age of the oldest where it is known."""
+
+    records: int
+    seconds: float | None
+
+
+@dataclass
+class Pause:
+    """Whether, how often and for how long one part kept the lander from landing."""
+
+    problem: str | None = None
+    times: int = 0
+    since: float = 0.0
+    past_seconds: float = 0.0
+
+    @property
+    def seconds(self) -> float:
+        """In all, with the present one."""
+        return self.past_seconds + (0.0 if self.problem is None else time.monotonic() - self.since)
+
+    def begin(self, problem: str) -> None:
+        """Begin, or go on for another reason."""
+        if self.problem is None:
+            self.times += 1
+            self.since = time.monotonic()
+        self.problem = problem
+
+    def end(self) -> None:
+        """End, if it lasts."""
+        self.past_seconds, self.problem = self.seconds, None
+
+
+class LanderState:
+    """Told by the thread that lands and the one that watches the log, asked by those that serve pages.
+
+    What was known of the assigned partitions before a pause stays true while it lasts: nobody lands them.
+    """
+
+    def __init__(self, is_stopping: Callable[[], bool]) -> None:
+        self._is_stopping = is_stopping
+        self._lock = Lock()
+        self._pauses = {part: Pause() for part in PAUSING}
+        self._is_assigned = False
+        self._held: dict[Partition, Held] = {}
+        self._oldest_ms: dict[Partition, int] = {}
+        self._ends: dict[Partition, int] = {}
+        self._ends_problem: str | None = None
+        self._asked_at: float | None = None
+        self._heard_at = 0.0
+        self._turned_at = time.monotonic()
+
+    def turned(self, held: Mapping[Partition, Held], *, has_landed: bool) -> None:
+        """The loop turned: what it holds of each assigned partition now, and whether it landed a file."""
+        with self._lock:
+            self._turned_at = time.monotonic()
+            self._is_assigned = bool(held)
+            if not held and any(pause.problem for pause in self._pauses.values()):
+                return
+            known = self._oldest_ms
+            self._held = dict(held)
+            self._oldest_ms = {}
+            for source, part in held.items():
+                oldest = known.get(source) if part.oldest_ms is None else part.oldest_ms
+                if oldest is not None and self._records_behind(source):
+                    self._oldest_ms[source] = oldest
+            if held:
+                self._pauses[Part.EVENT_LOG].end()
+            if has_landed or self._has_nothing_to_land():
+                self._pauses[Part.RAW_FILES].end()
+
+    def paused(self, part: Part, problem: str) -> None:
+        """Nothing is landed until `part` is well again; `problem` says why, in words."""
+        with self._lock:
+            self._turned_at = time.monotonic()
+            self._is_assigned = False
+            self._pauses[part].begin(problem)
+
+    def asked(self) -> None:
+        """The log is asked where it ends."""
+        with self._lock:
+            if self._asked_at is None:
+                self._asked_at = time.monotonic()
+
+    def heard(self, ends: Mapping[Partition, int]) -> None:
+        """The log answered: one past its newest offset, per partition."""
+        with self._lock:
+            self._ends = dict(ends)
+            self._ends_problem = self._asked_at = None
+            self._heard_at = time.monotonic()
+
+    def unheard(self, problem: str) -> None:
+        """The log could not be asked, and why."""
+        with self._lock:
+            self._ends_problem, self._asked_at = problem, None
+
+    def sources(self) -> list[Partition]:
+        """The partitions that are assigned, or were when a pause began."""
+        with self._lock:
+            return list(self._held)
+
+    def held(self) -> dict[Partition, Held]:
+        """What is in memory only, per partition."""
+        with self._lock:
+            return dict(self._held)
+
+    def pauses(self) -> dict[Part, Pause]:
+        """The pauses so far, by what they were for."""
+        with self._lock:
+            return {part: Pause(**vars(pause)) for part, pause in self._pauses.items()}
+
+    def backlogs(self) -> dict[Partition, Backlog]:
+        """What is not landed yet, per partition."""
+        with self._lock:
+            return {source: self._backlog(source) for source in self._held}
+
+    def problems(self) -> dict[str, str]:
+        """What is wrong, in words, by part; nothing while it lands what the log has."""
+        with self._lock:
+            found = {Part.STOPPING: STOPPING} if self._is_stopping() else {}
+            found |= {part: pause.problem for part, pause in self._pauses.items() if pause.problem is not None}
+            if (silence := self._silence()) is not None:
+                found.setdefault(Part.EVENT_LOG, silence)
+            if (stuck := self._stuck()) is not None:
+                found[Part.LOOP] = stuck
+            if not self._is_assigned and not found:
+                found[Part.PARTITIONS] = UNASSIGNED
+            return {part.value: problem for part, problem in found.items()}
+
+    def stuck(self) -> str | None:
+        """Why the process is beyond help from within, or None while its loop turns."""
+        with self._lock:
+            return self._stuck()
+
+    def _stuck(self) -> str | None:
+        seconds = time.monotonic() - self._turned_at
+        return f"the lander's loop has not turned for {seconds:.0f} s" if seconds > STUCK_SECONDS else None
+
+    def _silence(self) -> str | None:
+        seconds = 0.0 if self._asked_at is None else time.monotonic() - self._asked_at
+        if seconds > SILENT_SECONDS:
+            return f"the event log has not said for {seconds:.0f} s where it ends"
+        return self._ends_problem
+
+    def _records_behind(self, source: Partition) -> int:
+        held = self._held[source]
+        return max(self._ends.get(source, 0), held.next_offset) - held.first_offset
+
+    def _has_nothing_to_land(self) -> bool:
+        """Whether all is landed, by what the log has said since the files were last refused."""
+        if self._heard_at <= self._pauses[Part.RAW_FILES].since or not self._held:
+            return False
+        return all(source in self._ends and not self._records_behind(source) for source in self._held)
+
+    def _backlog(self, source: Partition) -> Backlog:
+        records = self._records_behind(source)
+        if not records:
+            return Backlog(0, 0.0)
+        oldest_ms = self._oldest_ms.get(source)
+        return Backlog(records, None if oldest_ms is None else max(0.0, time.time() - oldest_ms / 1000))
