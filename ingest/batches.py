@@ -18,7 +18,7 @@ from ingest.landed_files import LandedRange
 from ingest.parquet_files import SCHEMA
 from ingest.records import Header
 
-_SEAL_ROWS: Final = 4096
+_SEAL_ROWS: Final = 1024
 _SEAL_BYTES: Final = 8 * 1024 * 1024
 _DAY_US: Final = 86_400_000_000
 
@@ -60,6 +60,7 @@ class Batch:
         self.rows = 0
         self.value_bytes = 0
         self.opened_at = 0.0
+        self.oldest_ms: int | None = None
         self._log_id = log_id
         self._limits = limits
         self._received_us = 0
@@ -166,6 +167,7 @@ class Batch:
 
     def _begin(self, first: LogRecord) -> None:
         self.opened_at = time.monotonic()
+        self.oldest_ms = first.timestamp
         self._received_us = _received_us(first)
         self._newer_from_ms = (self._received_us // _DAY_US + 1) * _DAY_US // 1000
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import lru_cache, partial
+from itertools import groupby
+from operator import attrgetter
 from typing import Any, Final
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ingest.event_log.base import LogRecord, Partition
+from ingest.event_log.split_record import SplitRecord
 from ingest.parquet_files import HEADERS, SCHEMA
 from ingest.records import Header
 
@@ -48,7 +52,6 @@ class OpenColumns:
         self._timestamps: list[int] = []
         self._values: Values = []
         self._headers: dict[str, Values] = {str(header): [] for header in Header}
-        self._appends = {name: column.append for name, column in self._headers.items()}
         self._others: dict[int, list[tuple[str, bytes | None]]] = {}
         self._errors: dict[int, list[str]] = {}
 
@@ -58,27 +61,24 @@ class OpenColumns:
 
     def extend(self, records: Sequence[LogRecord]) -> None:
         """Add records as the next rows, whatever they hold."""
-        values = [record.value for record in records]
+        split = [record if isinstance(record, SplitRecord) else SplitRecord.of(record) for record in records]
+        values = [record.value for record in split]
         self._values += values
-        self._offsets += [record.offset for record in records]
-        self._timestamps += [record.timestamp for record in records]
-        self.size_bytes += sum(map(len, filter(None, values))) + _TYPICAL_HEADERS_BYTES * len(records)
-        appends = self._appends
-        columns = tuple(self._headers.values())
-        rows = self.rows
-        for record in records:
-            rows += 1
-            try:
-                for name, header in record.headers:
-                    appends[name](header)
-            except KeyError:  # a name that is not ours
-                self._redo_headers(rows - 1, record)
-            for column in columns:
-                if len(column) < rows:
-                    column.append(None)
-                elif len(column) > rows:
-                    self._redo_headers(rows - 1, record)
-        self.rows = rows
+        self._offsets += [record.offset for record in split]
+        self._timestamps += [record.timestamp for record in split]
+        self.size_bytes += sum(map(len, filter(None, values))) + _TYPICAL_HEADERS_BYTES * len(split)
+        for names, alike in groupby(split, attrgetter("header_names")):
+            headers = [record.header_values for record in alike]
+            absent = _absent(names)
+            if absent is None:
+                for cells in headers:
+                    self._add_odd_headers(names, cells)
+                continue
+            for name, column in zip(names, zip(*headers, strict=True), strict=True):
+                self._headers[name] += column
+            for name in absent:
+                self._headers[name] += [None] * len(headers)
+            self.rows += len(headers)
 
     def complain(self, fault: str) -> None:
         """Say what is wrong with the newest row."""
@@ -87,9 +87,12 @@ class OpenColumns:
     def seal(self, log_id: str, partition: Partition) -> pa.RecordBatch:
         """All rows as a batch of SCHEMA."""
         columns: dict[str, pa.Array] = {
-            "received_at": pa.array(
-                self._read(Header.RECEIVED_AT, received_at_us, "no moment in microseconds"),
+            "received_at": self._numbers(
+                Header.RECEIVED_AT,
                 SCHEMA.field("received_at").type,
+                LATEST_US,
+                received_at_us,
+                "no moment in microseconds",
             ),
             "log_id": pa.repeat(log_id, self.rows),
             "log_topic": pa.repeat(partition.topic, self.rows),
@@ -101,8 +104,8 @@ class OpenColumns:
             columns[header] = self._text(header)
         for header, name in _NUMBERS.items():
             type_ = SCHEMA.field(name).type
-            limit = 2 ** (type_.bit_width - 1)
-            columns[name] = pa.array(self._read(header, partial(_number, limit), "no number"), type_)
+            most = 2 ** (type_.bit_width - 1) - 1
+            columns[name] = self._numbers(header, type_, most, partial(_number, most), "no number")
         columns["body"], columns["body_bytes"] = self._bodies()
         for header in _REQUIRED:
             self._complain_of_absent(header)
@@ -111,26 +114,44 @@ class OpenColumns:
         columns["landing_error"] = _sparse(errors, self.rows, pa.string())
         return pa.record_batch([columns[name] for name in SCHEMA.names], schema=SCHEMA)
 
-    def _redo_headers(self, row: int, record: LogRecord) -> None:
-        """Fill a row's headers where some are not ours, or there more than once."""
-        for column in self._headers.values():
-            del column[row:]
-        headers: Sequence[tuple[str, bytes | None]] = record.headers
-        for name, header in headers:
-            self.size_bytes += len(name) + len(header or b"")
+    def _add_odd_headers(self, names: Sequence[str], values: Sequence[bytes | None]) -> None:
+        """Add a row's headers where some are not ours, or there more than once."""
+        row = self.rows
+        self.rows += 1
+        for name, value in zip(names, values, strict=True):
+            self.size_bytes += len(name) + len(value or b"")
             ours = self._headers.get(name)
             if ours is not None and len(ours) == row:
-                ours.append(header)
+                ours.append(value)
                 continue
             if ours is not None:
                 self._complain(row, f"header {name}: more than once, the first counts")
-            self._others.setdefault(row, []).append((_encodable(name), header))
+            self._others.setdefault(row, []).append((_encodable(name), value))
         for column in self._headers.values():
             if len(column) == row:
                 column.append(None)
 
+    def _numbers(
+        self, name: str, type_: pa.DataType, most: int, read: Callable[[bytes | None], int | None], fault: str
+    ) -> pa.Array:
+        """A column of numbers from 0 to `most`: in one step where all are plain digits, else by `read`."""
+        values = self._headers[name]
+        if _all_null(values):
+            return pa.nulls(self.rows, type_)
+        try:
+            texts = pa.array(values, pa.string())
+        except pa.ArrowInvalid:
+            texts = None
+        if texts is not None and _are_digits(texts):
+            numbers = texts.cast(pa.int64())
+            if pc.max(numbers).as_py() <= most:
+                return numbers.cast(type_)
+        return pa.array(self._read(name, read, fault), type_)
+
     def _text(self, name: str) -> pa.Array:
         values = self._headers[name]
+        if _all_null(values):
+            return pa.nulls(self.rows, pa.string())
         try:
             return pa.array(values, pa.string())
         except pa.ArrowInvalid:
@@ -184,6 +205,24 @@ class OpenColumns:
         self._errors.setdefault(row, []).append(words)
 
 
+@lru_cache(maxsize=1024)
+def _absent(names: tuple[str, ...]) -> tuple[str, ...] | None:
+    """Our headers that are not among these; None where others are, or one twice."""
+    ours = {str(header) for header in Header}
+    if len(ours.intersection(names)) != len(names):
+        return None
+    return tuple(ours.difference(names))
+
+
+def _all_null(values: Values) -> bool:
+    return not any(values) and values.count(None) == len(values)
+
+
+def _are_digits(texts: pa.StringArray) -> bool:
+    """Whether all are decimal digits, few enough for 64 bits; some are not null."""
+    return bool(pc.all(pc.ascii_is_decimal(texts)).as_py()) and pc.max(pc.binary_length(texts)).as_py() <= 18
+
+
 def _utf8(value: bytes | None) -> str | None:
     if value is None:
         return None
@@ -193,11 +232,11 @@ def _utf8(value: bytes | None) -> str | None:
         return None
 
 
-def _number(limit: int, value: bytes | None) -> int | None:
+def _number(most: int, value: bytes | None) -> int | None:
     if value is None or len(value) > 19 or not value.isdigit():
         return None
     number = int(value)
-    return number if number < limit else None
+    return number if number <= most else None
 
 
 def _encodable(name: str) -> str:

@@ -37,13 +37,25 @@ class Share:
         return self.last_offset - self.first_offset + 1
 
 
+def whole(file: LandedRange) -> Share:
+    """All that a file holds."""
+    return Share(file, file.first_offset, file.last_offset)
+
+
 def shares(files: Iterable[LandedRange]) -> Iterator[Share]:
     """The share of each file: an offset belongs to the file that begins first, of two such to the longer one.
 
     Files of several partitions and logs may be among them.
     """
     in_order = sorted(
-        files, key=lambda file: (file.log_id, file.source, file.first_offset, -file.last_offset)
+        files,
+        key=lambda file: (
+            file.log_id,
+            file.source,
+            file.first_offset,
+            -file.last_offset,
+            file.received_date,
+        ),
     )
     for _, of_partition in groupby(in_order, key=lambda file: (file.log_id, file.source)):
         expected = 0

@@ -9,7 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from ingest.landed_files import LandedRange
+from ingest.coverage import Share
+from ingest.parquet_files import REPLACES
 from ingest.raw_store.base import RawStore
 
 
@@ -43,17 +44,32 @@ class LandedReceipts:
         self._store = store
         self._chunks: list[pa.Array] = []
 
-    def add(self, file: LandedRange) -> str | None:
-        """Read a file; what is wrong with the offsets inside, in words, or None."""
+    def add(self, share: Share) -> str | None:
+        """Read the receipts of the rows for which a file counts.
+
+        What is wrong with the offsets of its rows, in words, or None.
+        """
+        file = share.file
         try:
             with self._store.open(file.name) as source, pq.ParquetFile(source) as parquet:
+                is_compacted = REPLACES in (parquet.metadata.metadata or {})
                 columns = parquet.read(columns=["receipt_id", "log_offset"])
         except (OSError, ValueError, KeyError) as error:
             return f"unreadable: {self._store.url}/{file.name}: {error}"
-        self._chunks.extend(columns["receipt_id"].chunks)
-        offsets = columns["log_offset"].combine_chunks()
+        offsets = columns["log_offset"]
+        receipts = columns["receipt_id"]
+        if not share.is_whole:
+            receipts = receipts.filter(
+                pc.and_(
+                    pc.greater_equal(offsets, share.first_offset), pc.less_equal(offsets, share.last_offset)
+                )
+            )
+        self._chunks.extend(receipts.chunks)
+        offsets = offsets.combine_chunks()
         if not len(offsets):
-            return f"{self._store.url}/{file.name}: has no rows"
+            return None  # the log had no record at any of its offsets, as its footer and `verify` say
+        if is_compacted:
+            offsets = offsets.take(pc.sort_indices(offsets))
         if not pc.all(pc.greater(offsets[1:], offsets[:-1]), min_count=0).as_py():
             return f"{self._store.url}/{file.name}: the offsets inside are not in order, each once"
         first, last = offsets[0].as_py(), offsets[-1].as_py()

@@ -20,6 +20,8 @@ from prometheus_client.registry import Collector
 
 from ingest.batches import Batch, Close
 from ingest.event_log.base import Partition
+from ingest.land_report import LandReport
+from ingest.landed_files import LandedRange
 from ingest.lander_state import LanderState
 from ingest.metrics.numbers import Durations
 
@@ -43,9 +45,13 @@ _FROM_ASSIGNMENT_ON: Final = tuple(name for name, (_, labels) in _COUNTERS.items
 
 
 class LanderMetrics(Collector):
-    """Counts of one lander process, and what its state says; a collector for a Prometheus registry."""
+    """Counts of one lander process, and what its state says; a collector for a Prometheus registry.
+
+    `report` is what it landed, for whoever called it; only the thread that lands may look at that.
+    """
 
     def __init__(self, state: LanderState) -> None:
+        self.report = LandReport()
         self._state = state
         self._lock = Lock()
         self._counts: dict[str, Counter[tuple[str, ...]]] = {name: Counter() for name in _COUNTERS}
@@ -54,8 +60,9 @@ class LanderMetrics(Collector):
         self._counts["rebalances"] |= {("assigned",): 0, ("revoked",): 0}
         self._counts["failed_commits"][()] = 0
 
-    def landed(self, batch: Batch, why: Close, size_bytes: int, seconds: float) -> None:
+    def landed(self, landed: LandedRange, batch: Batch, why: Close, size_bytes: int, seconds: float) -> None:
         """A batch became a file of so many bytes, which took so many seconds."""
+        self.report.add(landed, batch.rows, size_bytes)
         with self._lock:
             where = _labels(batch.source)
             self._counts["files"][*where, why.value] += 1
@@ -133,7 +140,9 @@ class LanderMetrics(Collector):
         )
         times = CounterMetricFamily("asleep_lander_pauses_total", "How often that began.", labels=["part"])
         seconds = CounterMetricFamily(
-            "asleep_lander_paused_seconds_total", "How long that lasted, the present pause included.", labels=["part"]
+            "asleep_lander_paused_seconds_total",
+            "How long that lasted, the present pause included.",
+            labels=["part"],
         )
         for part, pause in self._state.pauses().items():
             present.add_metric([part], pause.problem is not None)
@@ -144,7 +153,11 @@ class LanderMetrics(Collector):
     def _partitions(self) -> Iterator[Metric]:
         backlogs, held = self._state.backlogs(), self._state.held()
         for name, text, values in (
-            ("lag_records", "Offsets in the log that are not landed.", {s: b.records for s, b in backlogs.items()}),
+            (
+                "lag_records",
+                "Offsets in the log that are not landed.",
+                {s: b.records for s, b in backlogs.items()},
+            ),
             (
                 "lag_seconds",
                 "Age of the oldest record that is not landed; absent while none of them was read.",
@@ -158,7 +171,9 @@ class LanderMetrics(Collector):
                 if value is not None:
                     family.add_metric(_labels(source), value)
             yield family
-        yield GaugeMetricFamily("asleep_lander_assigned_partitions", "Partitions that it lands.", len(held))
+        yield GaugeMetricFamily(
+            "asleep_lander_assigned_partitions", "Partitions that it lands, or did before a pause.", len(held)
+        )
 
 
 def _labels(source: Partition) -> tuple[str, str]:

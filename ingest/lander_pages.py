@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import socket
+import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -25,7 +26,7 @@ from ingest.telemetry import log_event
 CONNECTION_SECONDS: Final = 10.0
 """Longest life of a connection, however slowly its caller writes or reads."""
 
-_LOOK_SECONDS: Final = 0.5
+_LOOK_SECONDS: Final = 0.1
 _FAREWELL_SECONDS: Final = 5.0
 
 _logger = logging.getLogger(__name__)
@@ -33,7 +34,7 @@ _logger = logging.getLogger(__name__)
 
 @contextmanager
 def serving_pages(settings: Settings, state: LanderState, metrics: Collector) -> Iterator[None]:
-    """Serve the pages on the lander's host and port; raises WrongSetting where these can not be listened on."""
+    """Serve the pages on the lander's host and port; raises WrongSetting where that can not be."""
     registry = CollectorRegistry()
     registry.register(metrics)
     ProcessCollector(registry=registry)
@@ -41,7 +42,9 @@ def serving_pages(settings: Settings, state: LanderState, metrics: Collector) ->
         server.state, server.registry = state, registry
         host, port = server.server_address[:2]
         log_event(_logger, logging.INFO, "lander listening", host=host, port=port)
-        thread = threading.Thread(target=server.serve_forever, args=(_LOOK_SECONDS,), name="pages", daemon=True)
+        thread = threading.Thread(
+            target=server.serve_forever, args=(_LOOK_SECONDS,), name="pages", daemon=True
+        )
         thread.start()
         try:
             yield
@@ -95,7 +98,7 @@ class _Server(ThreadingHTTPServer):
         super().shutdown_request(request)
 
     def service_actions(self) -> None:
-        """End what was opened too long ago; called between connections, twice a second."""
+        """End what was opened too long ago; called between connections, ten times a second."""
         latest = time.monotonic() - CONNECTION_SECONDS
         for request, opened_at in list(self._opened.items()):
             if opened_at < latest:
@@ -105,7 +108,9 @@ class _Server(ThreadingHTTPServer):
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A caller that leaves early is nobody's fault; anything else is ours, and is logged."""
         del request, client_address
-        log_event(_logger, logging.DEBUG, "page not sent")
+        error = sys.exception()
+        if not isinstance(error, OSError):
+            _logger.error("a page could not be made", exc_info=error)
 
 
 class _Pages(BaseHTTPRequestHandler):

@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from threading import Lock
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Self
 
+from ingest.batches import Batch
 from ingest.event_log.base import Partition
 
 STUCK_SECONDS: Final = 120.0
@@ -48,6 +49,11 @@ class Held(NamedTuple):
     rows: int
     memory_bytes: int
     oldest_ms: int | None
+
+    @classmethod
+    def of(cls, batch: Batch) -> Self:
+        """What a batch holds now."""
+        return cls(batch.first_offset, batch.next_offset, batch.rows, batch.memory_bytes, batch.oldest_ms)
 
 
 class Backlog(NamedTuple):
@@ -101,22 +107,32 @@ class LanderState:
         self._asked_at: float | None = None
         self._heard_at = 0.0
         self._turned_at = time.monotonic()
+        self._failures = 0
 
-    def turned(self, held: Mapping[Partition, Held], *, has_landed: bool) -> None:
-        """The loop turned: what it holds of each assigned partition now, and whether it landed a file."""
+    @property
+    def failures(self) -> int:
+        """How often landing failed and began anew."""
+        return self._failures
+
+    def holds(self, batches: Mapping[Partition, Batch]) -> None:
+        """What is in memory only of each assigned partition, after a turn or a failure."""
+        held = {source: Held.of(batch) for source, batch in batches.items()}
         with self._lock:
-            self._turned_at = time.monotonic()
             self._is_assigned = bool(held)
             if not held and any(pause.problem for pause in self._pauses.values()):
                 return
-            known = self._oldest_ms
-            self._held = dict(held)
-            self._oldest_ms = {}
+            known, self._oldest_ms = self._oldest_ms, {}
+            self._held = held
             for source, part in held.items():
                 oldest = known.get(source) if part.oldest_ms is None else part.oldest_ms
                 if oldest is not None and self._records_behind(source):
                     self._oldest_ms[source] = oldest
-            if held:
+
+    def turned(self, *, has_landed: bool) -> None:
+        """The loop turned without a failure, and landed a file or had none to land."""
+        with self._lock:
+            self._turned_at = time.monotonic()
+            if self._is_assigned:
                 self._pauses[Part.EVENT_LOG].end()
             if has_landed or self._has_nothing_to_land():
                 self._pauses[Part.RAW_FILES].end()
@@ -126,6 +142,7 @@ class LanderState:
         with self._lock:
             self._turned_at = time.monotonic()
             self._is_assigned = False
+            self._failures += 1
             self._pauses[part].begin(problem)
 
     def asked(self) -> None:
@@ -170,7 +187,9 @@ class LanderState:
         """What is wrong, in words, by part; nothing while it lands what the log has."""
         with self._lock:
             found = {Part.STOPPING: STOPPING} if self._is_stopping() else {}
-            found |= {part: pause.problem for part, pause in self._pauses.items() if pause.problem is not None}
+            found |= {
+                part: pause.problem for part, pause in self._pauses.items() if pause.problem is not None
+            }
             if (silence := self._silence()) is not None:
                 found.setdefault(Part.EVENT_LOG, silence)
             if (stuck := self._stuck()) is not None:

@@ -17,7 +17,7 @@ from ingest.event_log.base import (
     Rebalanced,
     UnreadableRecord,
 )
-from ingest.land_report import LandReport
+from ingest.lander_metrics import LanderMetrics
 from ingest.positions import Positions
 from ingest.raw_files import AlreadyLanded, RawFiles
 from ingest.raw_store.base import RawStore
@@ -25,8 +25,7 @@ from ingest.settings import Settings
 from ingest.telemetry import log_event
 
 _POLL_SECONDS: Final = 0.5
-_POLL_RECORDS: Final = 5_000
-_FILES_IN_MEMORY: Final = 4  # beyond this many full files' worth of records, the largest batch is closed
+_POLL_RECORDS: Final = 2_000
 
 _logger = logging.getLogger(__name__)
 
@@ -47,21 +46,21 @@ class Landing:
         topics: Collection[str],
         connect: Connect,
         store: RawStore,
-        report: LandReport,
+        metrics: LanderMetrics,
     ) -> None:
         self.progressed_at = time.monotonic()
         self._topics = topics
         self._max_age_seconds = settings.land_max_age_seconds
         self._limits = Limits(settings.land_max_rows, settings.land_max_bytes)
-        self._most_bytes = _FILES_IN_MEMORY * settings.land_max_bytes
-        self._report = report
+        self._most_bytes = settings.land_max_bytes * 3 // 4  # of all batches: then the largest is closed
+        self._metrics = metrics
         self._batches: dict[Partition, Batch] = {}
         self._unpositioned: set[Partition] = set()
         self._uncommitted: dict[Partition, int] = {}
         self._reached: dict[Partition, int] = {}
         self._reader = connect(self._assigned, self._revoked)
         self._raw = RawFiles(store, self._reader.log_id)
-        self._positions = Positions(self._raw, self._reader)
+        self._positions = Positions(self._raw, self._reader, metrics.lost)
 
     def close(self) -> None:
         """Leave the group; what is not landed is forgotten, to be read again."""
@@ -75,6 +74,11 @@ class Landing:
     def ends(self) -> dict[Partition, int]:
         """One past the newest offset that the log holds now, per partition; raises LogRecreated."""
         return self._positions.ends(self._topics)
+
+    @property
+    def batches(self) -> Mapping[Partition, Batch]:
+        """What of each assigned partition is in memory only."""
+        return self._batches
 
     def has_reached(self, ends: Mapping[Partition, int]) -> bool:
         """Whether all before these offsets is read, or landed by others."""
@@ -104,12 +108,18 @@ class Landing:
             if source in self._batches and source not in begun:
                 self._take(source, records)
                 self._bound_memory()
-        for source in self._batches.keys() - polled.keys() - begun:
+        for source in self._batches.keys() - {*polled, *begun}:
             self._take_absence(source)
         if broken is not None and broken.partition in self._batches and broken.partition not in begun:
             self._take_unreadable(broken)
         self._land_batches(Close.AGE, opened_before=time.monotonic() - self._max_age_seconds)
         self._commit()
+
+    def land_reached(self, ends: Mapping[Partition, int]) -> None:
+        """Land what holds the last records before these offsets: another lander may wait for it."""
+        for source, batch in list(self._batches.items()):
+            if batch.first_offset < ends.get(source, 0) <= batch.next_offset:
+                self._land(batch, Close.END)
 
     def land_all(self) -> None:
         """Land and commit what was read."""
@@ -119,6 +129,7 @@ class Landing:
     def _assigned(self, partitions: Collection[Partition]) -> None:
         # Nothing may wait inside a rebalance: a partition is given its position once poll has returned.
         self._unpositioned.update(Partition(*partition) for partition in partitions)
+        self._metrics.rebalanced("assigned", partitions)
 
     def _revoked(self, partitions: Collection[Partition]) -> None:
         # The next owner may have begun already: to land now would be a race for the same offsets, whereas
@@ -128,6 +139,7 @@ class Landing:
             self._unpositioned.discard(source)
             self._batches.pop(source, None)
             self._uncommitted.pop(source, None)
+        self._metrics.rebalanced("revoked", partitions)
 
     def _begin_unpositioned(self) -> Collection[Partition]:
         """Begin newly assigned partitions where their files end; what was polled of them before is void."""
@@ -167,8 +179,8 @@ class Landing:
             return True
         if not self._land(batch, Close.GAP):
             return False
-        self._positions.record_gap(batch.source, self._batches[batch.source].first_offset, hole.end)
-        self._begin(batch.source, hole.end)
+        lost_from = self._batches[batch.source].first_offset
+        self._begin(batch.source, self._positions.after_gap(batch.source, lost_from, hole.end))
         return True
 
     def _take_unreadable(self, broken: UnreadableRecord) -> None:
@@ -177,6 +189,7 @@ class Landing:
         if broken.offset >= batch.next_offset:
             log_event(_logger, logging.ERROR, "landed a row without its record", error=str(broken))
             full = batch.take_unreadable(broken.offset, str(broken))
+            self._metrics.unreadable(batch.source)
             if full is not None and not self._land(batch, full):
                 return
         self._reader.seek(broken.partition, self._batches[broken.partition].next_offset)
@@ -195,12 +208,14 @@ class Landing:
             landed, size_bytes = self._raw.land(batch)
         except AlreadyLanded as error:
             log_event(_logger, logging.WARNING, "another lander came first", error=str(error))
+            self._metrics.overtaken(batch.source)
             del self._batches[batch.source]
             self._unpositioned.add(batch.source)
             return False
         self._begin(batch.source, batch.next_offset)
         self._uncommitted[batch.source] = batch.next_offset
-        self._report.add(landed, batch.rows, size_bytes)
+        seconds = time.monotonic() - started
+        self._metrics.landed(landed, batch, why, size_bytes, seconds)
         log_event(
             _logger,
             logging.INFO,
@@ -208,7 +223,7 @@ class Landing:
             range=landed.label,
             rows=batch.rows,
             bytes=size_bytes,
-            seconds=round(time.monotonic() - started, 3),
+            seconds=round(seconds, 3),
             because=why,
         )
         return True
@@ -225,10 +240,10 @@ class Landing:
                 self._reader.commit(committed)
             except EventLogError as error:
                 log_event(_logger, logging.WARNING, "landed, but not committed", error=repr(error))
+                self._metrics.not_committed()
 
     def _patience(self) -> float:
         """Seconds until a file gets too old, but no longer than it may take to notice a stop."""
-        opened = min(
-            (batch.opened_at for batch in self._batches.values() if not batch.is_empty), default=float("inf")
-        )
-        return max(0.0, min(opened + self._max_age_seconds - time.monotonic(), _POLL_SECONDS))
+        opened = (batch.opened_at for batch in self._batches.values() if not batch.is_empty)
+        left = min(opened, default=float("inf")) + self._max_age_seconds - time.monotonic()
+        return max(0.0, min(left, _POLL_SECONDS))

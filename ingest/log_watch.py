@@ -17,7 +17,9 @@ _FAREWELL_SECONDS: Final = 2.0
 
 
 @contextmanager
-def watching(state: LanderState, connect: Callable[[Rebalanced, Rebalanced], EventLogReader]) -> Iterator[None]:
+def watching(
+    state: LanderState, connect: Callable[[Rebalanced, Rebalanced], EventLogReader]
+) -> Iterator[None]:
     """Tell `state` the ends of its partitions, or why they are not known, in a thread of its own.
 
     The reader that `connect` gives never polls, so that it takes part in no group. A log that hangs keeps
@@ -49,7 +51,7 @@ def _watch(
 
 
 def _ask(state: LanderState, reader: EventLogReader, stop: threading.Event) -> None:
-    """Ask until told to stop, or until the landing has failed: the log may be another one behind its address."""
+    """Ask until told to stop, or until landing fails: the address may then stand for another log."""
     failures = state.failures
     while state.failures == failures:
         state.asked()

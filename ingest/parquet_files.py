@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from datetime import date
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, NamedTuple
 
+import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -70,13 +72,33 @@ _ASCENDING: Final = {
 }
 
 
+_SORTED_BY: Final = ("user_id", "session_id")
+_LANDED_LEVEL: Final = 1  # 3 saves 1 % of the size
+_COMPACTED_LEVEL: Final = 6  # a fifth smaller than 1, for three times the time; read as fast
+
+REPLACES: Final = b"replaces"
+"""The key in the footer of compacted files; what is not compacted has its rows in the order of offsets."""
+
+
+class Replaced(NamedTuple):
+    """A run of offsets, first to last, that was a file of its own before compaction, and its rows."""
+
+    first_offset: int
+    last_offset: int
+    rows: int
+
+
 @dataclass(frozen=True, slots=True)
 class Footer:
-    """What a file says of itself: its range, its number of rows, the version of its schema."""
+    """What a file says of itself: its range, its number of rows, the version of its schema.
+
+    `replaces` is what a compacted file was made of, in the order of offsets; empty for any other.
+    """
 
     range: LandedRange
     rows: int
     schema_version: str
+    replaces: tuple[Replaced, ...] = ()
 
 
 class UnreadableFile(Exception):
@@ -85,20 +107,36 @@ class UnreadableFile(Exception):
 
 def write_parquet(file: BinaryIO, table: pa.Table, landed: LandedRange) -> None:
     """Write a table of SCHEMA, and in its footer which range it is; does not sync."""
-    said = {
-        **{field.name: str(getattr(landed, field.name)) for field in fields(LandedRange)},
-        "rows": str(table.num_rows),
-        "schema_version": SCHEMA_VERSION,
-    }
+    write_groups(file, [table], landed)
+
+
+def write_groups(
+    file: BinaryIO,
+    tables: Iterable[pa.Table],
+    landed: LandedRange,
+    replaces: Sequence[Replaced] | None = None,
+) -> None:
+    """As write_parquet, table by table; `replaces` is None but for a compacted file, and read at the end.
+
+    Of a compacted file, whose rows are sorted by user and session, there are statistics of both.
+    """
+    rows = 0
     with pq.ParquetWriter(
         file,
         SCHEMA,
         compression="zstd",
+        compression_level=_LANDED_LEVEL if replaces is None else _COMPACTED_LEVEL,
         use_dictionary=_REPEATING,
         column_encoding=_ASCENDING,
-        write_statistics=list(_ASCENDING),
+        write_statistics=[*_ASCENDING, *(_SORTED_BY[:1] if replaces is None else _SORTED_BY)],
     ) as writer:
-        writer.write_table(table, row_group_size=_ROW_GROUP_ROWS)
+        for table in tables:
+            writer.write_table(table, row_group_size=_ROW_GROUP_ROWS)
+            rows += table.num_rows
+        said = {field.name: str(getattr(landed, field.name)) for field in fields(LandedRange)}
+        said |= {"rows": str(rows), "schema_version": SCHEMA_VERSION}
+        if replaces is not None:
+            said[REPLACES.decode()] = orjson.dumps([*map(list, replaces)]).decode()
         writer.add_key_value_metadata(said)
 
 
@@ -108,6 +146,14 @@ def read_footer(store: RawStore, name: str) -> Footer:
     try:
         with store.open(name) as file:
             metadata = pq.read_metadata(file)
+    except (OSError, ValueError) as error:
+        raise UnreadableFile(f"{place}: {error}") from error
+    return footer_of(metadata, place)
+
+
+def footer_of(metadata: pq.FileMetaData, place: str) -> Footer:
+    """What the file at `place` says of itself in its metadata; raises UnreadableFile."""
+    try:
         said = {key.decode(): value.decode() for key, value in (metadata.metadata or {}).items()}
         footer = Footer(
             LandedRange(
@@ -120,10 +166,11 @@ def read_footer(store: RawStore, name: str) -> Footer:
             ),
             int(said["rows"]),
             said["schema_version"],
+            tuple(Replaced(*map(int, part)) for part in orjson.loads(said.get(REPLACES.decode(), "[]"))),
         )
     except KeyError as missing:
         raise UnreadableFile(f"{place}: its footer does not say {missing}") from missing
-    except (OSError, ValueError) as error:
+    except (TypeError, ValueError) as error:
         raise UnreadableFile(f"{place}: {error}") from error
     if footer.rows != metadata.num_rows:
         raise UnreadableFile(f"{place}: its footer says {footer.rows} rows, but it has {metadata.num_rows}")

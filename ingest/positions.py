@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Final, NamedTuple
 
 from ingest.event_log.base import EventLogError, EventLogReader, Partition
 from ingest.landed_files import offsets_label
-from ingest.raw_files import RawFiles
+from ingest.raw_files import AlreadyLanded, RawFiles
 from ingest.telemetry import log_event
 
 _logger: Final = logging.getLogger(__name__)
@@ -26,11 +26,15 @@ class Hole(NamedTuple):
 
 
 class Positions:
-    """Positions a reader by the landed files of its log."""
+    """Positions a reader by the landed files of its log.
 
-    def __init__(self, raw: RawFiles, reader: EventLogReader) -> None:
+    `lost` is called for each gap that is recorded, with how many offsets it has.
+    """
+
+    def __init__(self, raw: RawFiles, reader: EventLogReader, lost: Callable[[Partition, int], None]) -> None:
         self._raw = raw
         self._reader = reader
+        self._lost = lost
         self._doubted: dict[Partition, int] = {}
 
     def ends(self, topics: Collection[str]) -> dict[Partition, int]:
@@ -50,9 +54,7 @@ class Positions:
         first, end = self._reader.first_offsets(sources), self._reader.end_offsets(sources)
         for source, offset in wanted.items():
             self._refuse_log_made_anew(source, offset, end[source])
-            if first[source] > offset:
-                self.record_gap(source, offset, first[source])
-                wanted[source] = first[source]
+            wanted[source] = self.after_gap(source, offset, first[source])
             self._reader.seek(source, wanted[source])
             log_event(
                 _logger,
@@ -81,9 +83,24 @@ class Positions:
         log_event(_logger, logging.WARNING, "the log has no records here", range=nothing_at)
         return Hole(found, lost=False)
 
-    def record_gap(self, source: Partition, begin: int, end: int) -> None:
+    def after_gap(self, source: Partition, wanted: int, first: int) -> int:
+        """The first offset to read, where one is wanted and the log has none before `first`.
+
+        What of it no lander has landed, not even at this moment, is recorded as lost.
+        """
+        while wanted < first:
+            try:
+                self._record_gap(source, wanted, first)
+            except AlreadyLanded:
+                wanted = self._raw.resume(source)
+            else:
+                return first
+        return wanted
+
+    def _record_gap(self, source: Partition, begin: int, end: int) -> None:
         """Write down, and say aloud, that the offsets from `begin` to before `end` are lost."""
         gap = self._raw.record_gap(source, begin, end - 1)
+        self._lost(source, end - begin)
         log_event(
             _logger,
             logging.ERROR,

@@ -12,7 +12,6 @@ from typing import Final
 
 import limits
 from limits.storage import Storage
-from limits.strategies import FixedWindowRateLimiter
 
 from ingest.settings import Settings
 
@@ -134,19 +133,20 @@ class _Limit:
     """One limit, as `1000/second`, and the counts of those whom it holds for."""
 
     def __init__(self, rate: str, clock: Clock) -> None:
-        self._rate = limits.parse(rate)
+        parsed = limits.parse(rate)
+        self._most, self._seconds = parsed.amount, parsed.get_expiry()
         self._clock = clock
-        self._limiter = FixedWindowRateLimiter(BoundedStorage(clock))
+        self._storage = BoundedStorage(clock)
 
     @classmethod
     def of(cls, rate: str, clock: Clock) -> _Limit | None:
         return cls(rate, clock) if rate else None
 
     def hit(self, caller: str) -> int | None:
-        if self._limiter.hit(self._rate, caller):
+        # What the library's FixedWindowRateLimiter does, which first writes a key that tells limits apart.
+        if self._storage.incr(caller, self._seconds) <= self._most:
             return None
-        ends_at = self._limiter.get_window_stats(self._rate, caller).reset_time
-        return max(1, math.ceil(ends_at - self._clock()))
+        return max(1, math.ceil(self._storage.get_expiry(caller) - self._clock()))
 
 
 def caller_of(address: str | None) -> str:
@@ -157,7 +157,7 @@ def caller_of(address: str | None) -> str:
         return address[:_LONGEST_ADDRESS]
     try:
         packed = socket.inet_pton(socket.AF_INET6, address.partition("%")[0])
-    except OSError:
+    except (OSError, ValueError):
         return address[:_LONGEST_ADDRESS]
     if packed.startswith(_IPV4_IN_IPV6):
         return socket.inet_ntop(socket.AF_INET, packed[12:])

@@ -2,48 +2,41 @@
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Final
 
+import pyarrow as pa
+
+from ingest.coverage import shares
 from ingest.event_log import open_reader
-from ingest.event_log.base import Partition
-from ingest.gaps import Gap, recorded_gaps
+from ingest.event_log.base import EventLogReader, Partition
+from ingest.gaps import recorded_gaps
 from ingest.landed_files import LandedRange, landed_files
-from ingest.landed_receipts import AskedReceipts, LandedReceipts, ReceiptCounts, read_receipts
+from ingest.landed_receipts import AskedReceipts, LandedReceipts, read_receipts
 from ingest.lander import TOPICS
 from ingest.landing import Connect
-from ingest.offset_proof import LogBounds, PartitionReport, prove_partition
+from ingest.offset_proof import Evidence, prove_partitions
+from ingest.on_spools import accepted_but_not_in_the_log
+from ingest.overlaps import Footers, differences
+from ingest.parquet_files import Footer, UnreadableFile, read_footer
+from ingest.partition_report import LogBounds
 from ingest.raw_store import open_store
 from ingest.raw_store.base import RawStore
+from ingest.retired import retired_ranges
 from ingest.settings import Settings
-from ingest.spool.folders import FILE_NAME, spools_in
+from ingest.verdict import VerifyReport
 
-GROUP = "asleep-verify"
+__all__ = ["GROUP", "VerifyReport", "verify"]
 
-_NAMED_AT_MOST = 10
+GROUP: Final = "asleep-verify"
 
-
-@dataclass(frozen=True, slots=True)
-class VerifyReport:
-    """What `verify` found; `problems` say in words what is wrong, `notes` what is odd but explained.
-
-    `receipts` is there after a deep look, `asked_receipts` where receipts were given.
-    """
-
-    partitions: tuple[PartitionReport, ...]
-    problems: tuple[str, ...]
-    notes: tuple[str, ...]
-    receipts: ReceiptCounts | None = None
-    asked_receipts: AskedReceipts | None = None
-
-    @property
-    def ok(self) -> bool:
-        """Whether everything in the log is landed, each offset exactly once, and each receipt asked for."""
-        return not self.problems
+_NAMED_AT_MOST: Final = 10
+_LOOKS: Final = 4  # as many as may be disturbed by a compaction before its traces are told as faults
+_FAR_AWAY_AT_ONCE: Final = 32
 
 
 def verify(
@@ -51,88 +44,105 @@ def verify(
 ) -> VerifyReport:
     """Hold the landed files against the event log, by their names and footers.
 
-    `deep` also reads the offsets and receipts inside. `receipts` is a file with one receipt id a line, each
-    of which must be landed. A receipt may be landed more than once, by an append that timed out and was tried
-    again: that is counted, and no problem. Files of other logs are only held against each other. Recorded
-    gaps are problems until they are accepted (see ingest/gaps.py). What is still on a spool of these settings
-    is a problem. The lander may be at work meanwhile: what it has not landed yet is a problem by that name.
-    Raises LogUnavailable, and OSError where `receipts` is unreadable.
+    `deep` also reads the offsets and receipts inside, and compares the rows of files that overlap. `receipts`
+    is a file with one receipt id a line, each of which must be landed. A receipt may be landed more than
+    once, by an append that timed out and was tried again: that is counted, and no problem. Files of other
+    logs are only held against each other. Recorded gaps are problems until they are accepted (see
+    ingest/gaps.py). What is still on a spool of these settings is a problem. The lander may be at work
+    meanwhile: what it has not landed yet is a problem by that name; so may a compaction.
+    Raises LogUnavailable; OSError where the files can not be listed, or `receipts` is unreadable.
     """
     asked = None if receipts is None else read_receipts(receipts)
     # Before the log: what is drained meanwhile is then seen in one of the two, if not in both.
-    store = open_store(settings)
-    problems = _accepted_but_not_in_the_log(settings.spool_path)
+    on_spools = accepted_but_not_in_the_log(settings.spool_path)
+    look = _Look(open_store(settings), settings.data_dir, deep=deep, asked=asked)
     with closing((connect or partial(open_reader, settings, TOPICS, GROUP))(_ignore, _ignore)) as reader:
+        report, files = look.at(reader, on_spools)
+        for _ in range(_LOOKS - 1):
+            if report.ok or not look.is_disturbed(files):
+                break
+            report, files = look.at(reader, on_spools)
+    return report
+
+
+class _Look:
+    """Looks at all files; what was read of one is remembered, for files do not change."""
+
+    def __init__(self, store: RawStore, scratch: Path, *, deep: bool, asked: pa.Array | None) -> None:
+        self._store = store
+        self._scratch = scratch
+        self._deep = deep
+        self._asked = asked
+        self._footers: dict[LandedRange, Footer] = {}
+
+    def at(self, reader: EventLogReader, on_spools: Iterable[str]) -> tuple[VerifyReport, list[LandedRange]]:
+        """The report, and the files it is about."""
         sources = reader.partitions(TOPICS)
         first, end = reader.first_offsets(sources), reader.end_offsets(sources)
-        files = [file for topic in TOPICS for file in landed_files(store, topic)]
+        files = self._files()
+        evidence = Evidence(
+            dict(self._read_footers(files)),
+            [gap for topic in TOPICS for gap in recorded_gaps(self._store, topic)],
+            [each for topic in TOPICS for each in retired_ranges(self._store, topic)],
+        )
         later_end = reader.end_offsets(sources)
-        log_id = reader.log_id
-    bounds = {source: LogBounds(first[source], end[source], later_end[source]) for source in sources}
-    partitions = _prove_partitions(store, log_id, bounds, files)
-    problems += [problem for report in partitions for problem in report.problems]
-    problems += _strangers(store, files)
-    notes = [note for report in partitions for note in report.notes]
-    counts = found = None
-    if deep or asked is not None:
-        landed = LandedReceipts(store)
-        problems += [problem for problem in map(landed.add, files) if problem is not None]
-        if deep:
-            counts = landed.count()
-        if asked is not None:
-            found = landed.look_for(asked)
-            problems += _missing_receipts(found)
-    return VerifyReport(tuple(partitions), tuple(dict.fromkeys(problems)), tuple(notes), counts, found)
+        bounds = {source: LogBounds(first[source], end[source], later_end[source]) for source in sources}
+        partitions = prove_partitions(self._store, reader.log_id, bounds, evidence)
+        problems = [*on_spools, *(problem for report in partitions for problem in report.problems)]
+        problems += _strangers(self._store, files)
+        notes = [note for report in partitions for note in report.notes]
+        counts = found = None
+        if self._deep or self._asked is not None:
+            landed = LandedReceipts(self._store)
+            counting = [share for share in shares(files) if not share.is_empty]
+            problems += [problem for problem in map(landed.add, counting) if problem is not None]
+            if self._deep:
+                counts = landed.count()
+                problems += differences(self._store, files, self._scratch)
+            if self._asked is not None:
+                found = landed.look_for(self._asked)
+                problems += _missing_receipts(found)
+        unique = tuple(dict.fromkeys(problems))
+        waiting = (*on_spools, *(each for report in partitions for each in report.on_their_way))
+        return VerifyReport(tuple(partitions), unique, tuple(notes), counts, found, waiting), files
+
+    def is_disturbed(self, files: Collection[LandedRange]) -> bool:
+        """Whether files were removed or replaced since these were listed; new ones behind them do no harm."""
+        now = self._files()
+        ends = {(file.log_id, file.source): file.last_offset for file in sorted(files)}
+        return bool(set(files).difference(now)) or any(
+            file.first_offset <= ends.get((file.log_id, file.source), -1)
+            for file in set(now).difference(files)
+        )
+
+    def _files(self) -> list[LandedRange]:
+        return [file for topic in TOPICS for file in landed_files(self._store, topic)]
+
+    def _read_footers(self, files: Collection[LandedRange]) -> Footers:
+        unknown = [file for file in files if file not in self._footers]
+        unreadable: dict[LandedRange, UnreadableFile] = {}
+        for file, footer in zip(unknown, self._read_all(unknown), strict=True):
+            if isinstance(footer, Footer):
+                self._footers[file] = footer
+            else:
+                unreadable[file] = footer
+        return {file: unreadable.get(file) or self._footers[file] for file in files}
+
+    def _read_all(self, files: Collection[LandedRange]) -> list[Footer | UnreadableFile]:
+        if "://" not in self._store.url:  # a disk of this machine answers before a thread is at work
+            return [self._read(file) for file in files]
+        with ThreadPoolExecutor(_FAR_AWAY_AT_ONCE) as pool:
+            return list(pool.map(self._read, files))
+
+    def _read(self, file: LandedRange) -> Footer | UnreadableFile:
+        try:
+            return read_footer(self._store, file.name)
+        except UnreadableFile as error:
+            return error
 
 
 def _ignore(_: Collection[Partition]) -> None:
     """A reader that does not poll is assigned nothing."""
-
-
-def _accepted_but_not_in_the_log(root: Path) -> list[str]:
-    try:
-        return [problem for spool in spools_in(root) for problem in _left_on(spool)]
-    except OSError as error:
-        return [f"{root}: whether events wait on a spool there can not be told: {error}"]
-
-
-def _left_on(spool: Path) -> list[str]:
-    """What is on a spool, in words; it may have an owner, who is not disturbed, or end meanwhile."""
-    file = spool / FILE_NAME
-    try:
-        # Like any reader of a write-ahead log it stops no writer, and it changes nothing.
-        with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as database:
-            (records,) = database.execute("SELECT count(*) FROM records").fetchone()
-    except sqlite3.Error as error:
-        if not file.exists() and not file.with_name(f"{FILE_NAME}-wal").exists():
-            return []
-        return [f"{file}: whether events wait there can not be told: {error}"]
-    if not records:
-        return []
-    remedy = "once the log is there a running receiver moves them; else start one, or run `asleep drain`"
-    return [f"{file}: {records:,} accepted records are not in the log yet: {remedy}"]
-
-
-def _prove_partitions(
-    store: RawStore, log_id: str, bounds: dict[Partition, LogBounds], files: list[LandedRange]
-) -> list[PartitionReport]:
-    spans: dict[tuple[str, Partition], tuple[list[LandedRange], list[Gap]]] = {
-        (log_id, source): ([], []) for source in bounds
-    }
-    for file in files:
-        spans.setdefault((file.log_id, file.source), ([], []))[0].append(file)
-    for gap in (gap for topic in TOPICS for gap in recorded_gaps(store, topic)):
-        spans.setdefault((gap.log_id, gap.source), ([], []))[1].append(gap)
-    reports = []
-    for (owner, source), (of_source, lost) in sorted(spans.items()):
-        report = PartitionReport(owner, source, bounds.get(source) if owner == log_id else None)
-        prove_partition(store, report, of_source, lost)
-        if owner == log_id and source not in bounds:
-            report.problems.append(
-                f"{source.topic}[{source.partition}]: landed, but the log has no such partition"
-            )
-        reports.append(report)
-    return reports
 
 
 def _strangers(store: RawStore, files: list[LandedRange]) -> list[str]:

@@ -31,11 +31,14 @@ POOL: Final = "duckdb"
 RAW_ASSETS: Final = {Topic.EVENTS: "raw_events", Topic.ATTEMPTS: "raw_attempts"}
 """External assets: the landed files of each topic."""
 USERS_FILE: Final = "users_file"
+LANDED: Final = "landed_files"
+"""The asset of pipelines/upkeep.py."""
 
 _SOURCES: Final = {
     "event_files": RAW_ASSETS[Topic.EVENTS],
     "attempt_files": RAW_ASSETS[Topic.ATTEMPTS],
     "users_files": USERS_FILE,
+    "proof_files": LANDED,
 }
 """Parameters of the staging queries -> the assets that they name."""
 
@@ -46,7 +49,7 @@ class Build(Protocol):
     """Makes build.duckdb of the raw files; see pipelines.warehouse."""
 
     def __call__(
-        self, settings: Settings, *, full: bool, as_of: datetime | None, progress: Progress
+        self, settings: Settings, *, full: bool, forget: bool, as_of: datetime | None, progress: Progress
     ) -> BuildReport:
         """Build with the lock held."""
 
@@ -62,6 +65,11 @@ class BuildConfig(dg.Config):
         default=False,
         description="Build everything anew from all raw files, into a new database file. The rows are the "
         "same either way; it happens by itself when the SQL of a table has changed.",
+    )
+    forget: bool = Field(
+        default=False,
+        description="Build everything anew even where that forgets records whose raw files were removed for "
+        "their age. Without it such a build is refused.",
     )
     as_of: str | None = Field(
         default=None,
@@ -115,7 +123,13 @@ def build_asset(
         with _faults_in_plain_words():
             settings, as_of = read_settings(), _moment(config.as_of)
             with build_lock(settings):
-                report = build(settings, full=config.full, as_of=as_of, progress=context.log.info)
+                report = build(
+                    settings,
+                    full=config.full,
+                    forget=config.forget,
+                    as_of=as_of,
+                    progress=context.log.info,
+                )
                 inspection = inspect_build(build_path(settings), models)
         context.log.info("%s", report_in_words(report))
         for model in models:

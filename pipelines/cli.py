@@ -10,7 +10,8 @@ from pydantic import ValidationError
 from ingest.settings import WrongSetting
 from pipelines.commands.demo import demo
 from pipelines.commands.health import health
-from pipelines.commands.run import build, drain, land, receive, verify
+from pipelines.commands.raw_files import compact, retire, verify
+from pipelines.commands.run import build, drain, land, receive
 from pipelines.commands.send import send
 from pipelines.commands.up import up
 
@@ -20,7 +21,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for verb in (demo, up, receive, drain, land, build, verify, send, health):
+for verb in (demo, up, receive, drain, land, build, verify, compact, retire, send, health):
     app.command()(verb)
 
 

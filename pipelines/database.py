@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import logging
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,9 +30,10 @@ class BuildError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class PreviousBuilds:
-    """What earlier builds left behind: the rows of build_info, none where there is no database yet."""
+    """What earlier builds left behind: rows of build_info and loaded_offsets; none without a database."""
 
     rows: pa.Table | None = None
+    loaded_offsets: pa.Table | None = None
     last_build_id: int = 0
     models_hash: str | None = None
 
@@ -39,6 +41,11 @@ class PreviousBuilds:
 def build_path(settings: Settings) -> Path:
     """The private database that only builds open."""
     return settings.warehouse_dir / "build.duckdb"
+
+
+def fresh_path(settings: Settings) -> Path:
+    """The database that a full build makes, until it takes the place of the other."""
+    return settings.warehouse_dir / "build.new.duckdb"
 
 
 def versions_dir(settings: Settings) -> Path:
@@ -86,6 +93,20 @@ def _is_taken_at_once(file: TextIO) -> bool:
     return True
 
 
+def _spill_dir(settings: Settings) -> Path:
+    return settings.warehouse_dir / "spill"
+
+
+def clear_leftovers(settings: Settings) -> None:
+    """Delete what killed builds left behind: half a database, and all that they had spilled to disk.
+
+    Call it with the build lock held.
+    """
+    remove_database(fresh_path(settings))
+    if _spill_dir(settings).exists():
+        shutil.rmtree(_spill_dir(settings))
+
+
 def connect(path: Path, settings: Settings) -> duckdb.DuckDBPyConnection:
     """Open a build's database for writing; all times in SQL are UTC unless a zone is named."""
     connection = duckdb.connect(
@@ -93,11 +114,15 @@ def connect(path: Path, settings: Settings) -> duckdb.DuckDBPyConnection:
         config={
             "storage_compatibility_version": STORAGE_VERSION,
             "memory_limit": settings.warehouse_memory_limit,
-            "temp_directory": str(settings.warehouse_dir / "spill"),
+            "temp_directory": str(_spill_dir(settings)),
             "preserve_insertion_order": False,
         },
     )
     connection.execute("set TimeZone = 'UTC'")
+    if settings.raw_url:
+        from ingest.raw_store.objects import file_system  # noqa: PLC0415  most never need it, and it is large
+
+        connection.register_filesystem(file_system(settings.raw_url))
     return connection
 
 
@@ -112,6 +137,8 @@ def previous_builds(path: Path) -> PreviousBuilds:
     try:
         with duckdb.connect(path, read_only=is_clean) as connection:
             rows = connection.sql("from build_info order by build_id").to_arrow_table()
+            knows_offsets = connection.sql("from duckdb_tables() where table_name = 'loaded_offsets'")
+            loaded = connection.table("loaded_offsets").to_arrow_table() if knows_offsets else None
     except duckdb.Error as error:
         if "Could not set lock" in str(error):
             raise BuildError(f"{path} is open elsewhere, and only builds may open it: {error}") from error
@@ -120,7 +147,7 @@ def previous_builds(path: Path) -> PreviousBuilds:
     if not rows.num_rows:
         return PreviousBuilds()
     newest = rows.slice(rows.num_rows - 1).to_pylist()[0]
-    return PreviousBuilds(rows, newest["build_id"], newest["models_hash"])
+    return PreviousBuilds(rows, loaded, newest["build_id"], newest["models_hash"])
 
 
 def remove_database(path: Path) -> None:

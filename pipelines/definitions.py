@@ -9,6 +9,7 @@ import dagster as dg
 from ingest.settings import Settings
 from pipelines.assets import (
     JOB_NAME,
+    LANDED,
     Build,
     Publish,
     ReadSettings,
@@ -19,8 +20,9 @@ from pipelines.assets import (
 from pipelines.models import Model, load_models
 from pipelines.publishing import publish as publish_build
 from pipelines.quality import Check, load_checks
-from pipelines.schedules import monday_schedule, nightly_schedule
+from pipelines.schedules import monday_schedule, nightly_schedule, upkeep_schedule
 from pipelines.sensors import raw_file_sensor
+from pipelines.upkeep import UPKEEP_JOB, upkeep_asset
 from pipelines.warehouse import build as build_warehouse
 
 
@@ -48,11 +50,17 @@ def build_defs(
         description="Builds every table from the landed raw files, checks all of them, and publishes the "
         "result for analysts. In one process: DuckDB has one writer.",
     )
+    upkeep = dg.define_asset_job(
+        UPKEEP_JOB,
+        selection=dg.AssetSelection.assets(LANDED),
+        description="Joins small landed files, removes old ones where the settings say so, and proves that "
+        "nothing is missing. Builds and landers may run meanwhile.",
+    )
     return dg.Definitions(
-        assets=[*source_specs(), tables, published],
-        jobs=[job],
+        assets=[*source_specs(), upkeep_asset(read_settings), tables, published],
+        jobs=[job, upkeep],
         sensors=[raw_file_sensor(read_settings)],
-        schedules=[nightly_schedule(), monday_schedule()],
+        schedules=[upkeep_schedule(), nightly_schedule(), monday_schedule(read_settings)],
         executor=dg.in_process_executor,
     )
 

@@ -17,7 +17,9 @@ Sources = dict[str, list[tuple[str, str]]]
 
 _TOUCHED = {
     "touched_sessions": {"user_id": "varchar", "session_id": "varchar", "session_number": "bigint"},
+    "touched_weeks": {"user_id": "varchar", "week_start": "date"},
     "touched_users": {"user_id": "varchar"},
+    "touched_calendar_weeks": {"week_start": "date"},
 }
 """What a build adds to the models while it runs; never a source."""
 

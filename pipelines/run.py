@@ -38,6 +38,7 @@ def run_build(
     settings: Settings,
     *,
     full: bool = False,
+    forget: bool = False,
     as_of: datetime | None = None,
     instance: dg.DagsterInstance | None = None,
 ) -> BuildRun:
@@ -49,9 +50,9 @@ def run_build(
     run = BuildRun()
 
     def build_and_report(
-        settings: Settings, *, full: bool, as_of: datetime | None, progress: Progress
+        settings: Settings, *, full: bool, forget: bool, as_of: datetime | None, progress: Progress
     ) -> BuildReport:
-        run.report = build(settings, full=full, as_of=as_of, progress=progress)
+        run.report = build(settings, full=full, forget=forget, as_of=as_of, progress=progress)
         return run.report
 
     def publish_and_report(settings: Settings) -> Path:
@@ -61,7 +62,7 @@ def run_build(
     job = build_defs(settings=settings, build=build_and_report, publish=publish_and_report).resolve_job_def(
         JOB_NAME
     )
-    config = BuildConfig(full=full, as_of=as_of.isoformat() if as_of else None)
+    config = BuildConfig(full=full, forget=forget, as_of=as_of.isoformat() if as_of else None)
     with nullcontext(instance) if instance else _instance(settings) as opened:
         result = job.execute_in_process(
             run_config=dg.RunConfig(

@@ -1,4 +1,4 @@
-"""What a build reads: the landed files that are not in the warehouse yet, and the users file."""
+"""What a build reads: the offsets that have landed and are not in the warehouse yet, and the users file."""
 
 from __future__ import annotations
 
@@ -6,41 +6,16 @@ import csv
 from collections.abc import Sequence
 from pathlib import Path
 
-import duckdb
-
-from ingest.landed_files import LandedRange, landed_files
 from ingest.parquet_files import write_empty
 from ingest.raw_store import open_store
 from ingest.records import Topic
 from ingest.settings import Settings
 from pipelines.database import BuildError
-from pipelines.statements import statement
+from pipelines.landing_proof import proof_path, write_no_proof
+from pipelines.loading import NewFile
 
 
-def new_files(settings: Settings, connection: duckdb.DuckDBPyConnection) -> list[LandedRange]:
-    """The landed files of all topics that no build has loaded."""
-    loaded = {name for (name,) in connection.execute("select raw_file from loaded_files").fetchall()}
-    store = open_store(settings)
-    landed = [file for topic in Topic for file in landed_files(store, topic)]
-    return [file for file in landed if file.name not in loaded]
-
-
-def remember(connection: duckdb.DuckDBPyConnection, files: Sequence[LandedRange], build_id: int) -> None:
-    """Write down that this build has loaded these files; they are then what new_files holds."""
-    if not files:
-        return
-    names = [file.name for file in files]
-    ranges = [
-        (file.topic, file.log_id, file.partition, file.first_offset, file.last_offset) for file in files
-    ]
-    connection.executemany(
-        statement("remember_file"),
-        [(name, *held, build_id) for name, held in zip(names, ranges, strict=True)],
-    )
-    connection.executemany(statement("remember_new_file"), [(name,) for name in names])
-
-
-def source_parameters(settings: Settings, files: Sequence[LandedRange]) -> dict[str, object]:
+def source_parameters(settings: Settings, files: Sequence[NewFile]) -> dict[str, object]:
     """The parameters of the staging models: which files they read.
 
     Each list starts with a file without rows, so that none is ever empty. Raises BuildError for a users file
@@ -49,6 +24,8 @@ def source_parameters(settings: Settings, files: Sequence[LandedRange]) -> dict[
     scratch = settings.warehouse_dir / "empty"
     scratch.mkdir(exist_ok=True)
     no_events, no_users = scratch / "events.parquet", scratch / "users.csv"
+    no_proof, proof = scratch / "proof.parquet", proof_path(settings)
+    write_no_proof(no_proof)
     write_empty(no_events)
     no_users.write_text("user_id,birth_year,gender,timezone,signup_date\n", encoding="utf-8")
     users_files = [str(no_users)]
@@ -57,7 +34,7 @@ def source_parameters(settings: Settings, files: Sequence[LandedRange]) -> dict[
         users_files.append(str(settings.users_path))
     raw = open_store(settings).url
     paths = {
-        topic: [str(no_events), *(f"{raw}/{file.name}" for file in files if file.topic == topic)]
+        topic: [str(no_events), *(f"{raw}/{new.file.name}" for new in files if new.file.topic == topic)]
         for topic in Topic
     }
     return {
@@ -65,6 +42,7 @@ def source_parameters(settings: Settings, files: Sequence[LandedRange]) -> dict[
         "event_files": paths[Topic.EVENTS],
         "attempt_files": paths[Topic.ATTEMPTS],
         "users_files": users_files,
+        "proof_files": [str(path) for path in (no_proof, proof) if path.exists()],
     }
 
 

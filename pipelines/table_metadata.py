@@ -119,6 +119,8 @@ def _touched(model: Model, report: BuildReport) -> str:
     return {
         RebuildBy.FILE: f"rows of {report.new_files:,} new files",
         RebuildBy.SESSION: f"{report.touched_sessions:,} sessions",
+        RebuildBy.WEEK: f"{report.touched_weeks:,} weeks of users",
+        RebuildBy.CALENDAR_WEEK: "weeks with new events, and all time",
         RebuildBy.USER: f"everything of {report.touched_users:,} users",
         RebuildBy.ALL: "everything",
         RebuildBy.VIEW: "nothing: it is a view",
@@ -143,6 +145,8 @@ def _cell(value: object) -> str:
 _REBUILD: Final = {
     RebuildBy.FILE: "rows are added for each new raw file, and never change",
     RebuildBy.SESSION: "rows of sessions with new events are computed anew",
+    RebuildBy.WEEK: "rows of users' weeks with new events, and of the three after, are computed anew",
+    RebuildBy.CALENDAR_WEEK: "rows of weeks with new events, and of all time, are computed anew",
     RebuildBy.USER: "rows of users with new events are computed anew",
     RebuildBy.ALL: "the whole table, at each build",
     RebuildBy.VIEW: "nothing: it is a view",

@@ -11,22 +11,28 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 
 import duckdb
+import pyarrow as pa
 
 from ingest.settings import Settings
+from pipelines.compaction import compact, is_hollow
 from pipelines.database import (
+    BuildError,
     build_path,
+    clear_leftovers,
     connect,
+    fresh_path,
     previous_builds,
     published_versions,
-    remove_database,
     replace_database,
 )
+from pipelines.loading import in_words, loaded_runs, plan_loading, remember
 from pipelines.models import Model, RebuildBy, load_models
 from pipelines.quality import CheckResult, load_checks, run_checks
-from pipelines.sources import new_files, remember, source_parameters
+from pipelines.sources import source_parameters
 from pipelines.statements import create, execute, refresh, statement
 
-SESSIONS_PER_CHUNK = 10_000
+SESSIONS_PER_CHUNK = 2_500
+WEEKS_PER_CHUNK = 2_000
 
 Progress = Callable[[str], None]
 
@@ -40,6 +46,7 @@ class BuildReport:
     is_full: bool
     new_files: int = 0
     touched_sessions: int = 0
+    touched_weeks: int = 0
     touched_users: int = 0
     row_counts: dict[str, int] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
@@ -50,6 +57,7 @@ def build(
     settings: Settings,
     *,
     full: bool = False,
+    forget: bool = False,
     as_of: datetime | None = None,
     progress: Progress = lambda _: None,
 ) -> BuildReport:
@@ -57,6 +65,8 @@ def build(
 
     `as_of` (default: now) is the moment that decides which silent sessions are abandoned. A full build makes
     a new file from all raw files and gives the same rows; a changed model makes any build a full one.
+    Raises BuildError for a full build that would lose what is loaded and has no raw file any more, unless it
+    is told to `forget` it.
     """
     models = load_models()
     fingerprint = _fingerprint(models)
@@ -66,9 +76,10 @@ def build(
     # also where build.duckdb was lost: a version that is published keeps its number for itself
     last_build_id = max([previous.last_build_id, *published_versions(settings)])
     report = BuildReport(last_build_id + 1, as_of or datetime.now(UTC), full)
-    working = target.with_name("build.new.duckdb") if full else target
-    if full:
-        remove_database(working)
+    working = fresh_path(settings) if full else target
+    if full and not forget and previous.loaded_offsets is not None:
+        _refuse_to_forget(settings, previous.loaded_offsets)
+    clear_leftovers(settings)
     with connect(working, settings) as connection:
         connection.execute("begin")
         execute(connection, statement("create_state"), {})
@@ -80,12 +91,27 @@ def build(
         connection.execute("checkpoint")
     if full:
         replace_database(working, target)
+    elif is_hollow(target):
+        progress("compaction")
+        compact(settings)
     return report
 
 
+def _refuse_to_forget(settings: Settings, loaded_offsets: pa.Table) -> None:
+    forgotten = plan_loading(settings, loaded_runs(duckdb.from_arrow(loaded_offsets))).forgotten
+    if forgotten:
+        raise BuildError(
+            "a full build (asked for, or because a model changed) knows only what has a raw file, and would"
+            f" forget records whose files were removed: {in_words(forgotten)}. Bring the files back, or run"
+            " `asleep build --full --forget` to live without these records"
+        )
+
+
 def _fingerprint(models: Sequence[Model]) -> str:
-    """Changes when any model's file does."""
-    return hashlib.sha256("\0".join(f"{model.name}\0{model.sql}" for model in models).encode()).hexdigest()
+    """Changes when any model's file does, or the frame in which they are computed."""
+    parts = [f"{model.name}\0{model.sql}" for model in models]
+    parts += [statement("create_state"), statement("create_macros")]
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
 @dataclass(slots=True)
@@ -107,27 +133,41 @@ class _Build:
         execute(self.connection, statement("create_macros"), {})
         execute(self.connection, statement("create_touched"), {})
         if self.report.is_full:
-            nothing = clock | source_parameters(self.settings, [])
+            nothing = clock | source_parameters(self.settings, ())
             for model in self.models:
                 create(self.connection, model, nothing)
-        files = new_files(self.settings, self.connection)
-        self.report.new_files = len(files)
-        parameters = clock | source_parameters(self.settings, files)
+        loading = plan_loading(self.settings, loaded_runs(self.connection.table("loaded_offsets")))
+        self.report.new_files = len(loading.new)
+        parameters = clock | source_parameters(self.settings, loading.new)
+        remember(self.connection, loading)
         self._refresh(RebuildBy.FILE, parameters)
-        remember(self.connection, files, self.report.build_id)
         execute(self.connection, statement("find_touched"), parameters)
-        self.report.touched_sessions = self._count("all_touched_sessions")
-        for first in range(0, self.report.touched_sessions, SESSIONS_PER_CHUNK):
-            chunk = {"first_number": first, "chunk_size": SESSIONS_PER_CHUNK}
-            execute(self.connection, statement("take_touched_sessions"), chunk)
-            self._refresh(RebuildBy.SESSION, parameters)
+        execute(self.connection, statement("keep_old_keys"), {})
+        self.report.touched_sessions = self._refresh_in_chunks(
+            RebuildBy.SESSION, SESSIONS_PER_CHUNK, parameters
+        )
+        execute(self.connection, statement("find_touched_weeks"), {})
+        self.report.touched_weeks = self._refresh_in_chunks(RebuildBy.WEEK, WEEKS_PER_CHUNK, parameters)
         execute(self.connection, statement("take_touched_users"), {})
         self.report.touched_users = self._count("touched_users")
         self._refresh(RebuildBy.USER, parameters)
         self._refresh(RebuildBy.ALL, parameters)
+        execute(self.connection, statement("find_touched_calendar_weeks"), {})
+        self._refresh(RebuildBy.CALENDAR_WEEK, parameters)
         self.progress("checks")
         self.report.checks = run_checks(self.connection, load_checks())
         self._write_build_info()
+
+    def _refresh_in_chunks(
+        self, rebuild_by: RebuildBy, chunk_size: int, parameters: Mapping[str, object]
+    ) -> int:
+        """Refresh so many touched sessions or weeks at a time; returns how many there were."""
+        touched = self._count(f"all_touched_{rebuild_by}s")
+        for first in range(0, touched, chunk_size):
+            chunk = {"first_number": first, "chunk_size": chunk_size}
+            execute(self.connection, statement(f"take_touched_{rebuild_by}s"), chunk)
+            self._refresh(rebuild_by, parameters)
+        return touched
 
     def _refresh(self, rebuild_by: RebuildBy, parameters: Mapping[str, object]) -> None:
         for model in self.models:

@@ -40,10 +40,12 @@ def settings_for(folder: Path, users_file: str | None = None) -> Settings:
     return Settings(data_dir=folder / "data", users_file=path)
 
 
-def run_build(settings: Settings, as_of: datetime, *, full: bool = False) -> BuildReport:
+def run_build(
+    settings: Settings, as_of: datetime, *, full: bool = False, forget: bool = False
+) -> BuildReport:
     """A build under the lock; no blocking check may fail."""
     with build_lock(settings):
-        report = build(settings, full=full, as_of=as_of)
+        report = build(settings, full=full, forget=forget, as_of=as_of)
     assert not [result for result in report.checks if result.blocks]
     return report
 

@@ -13,6 +13,7 @@ from ingest.settings import Settings
 from tests.kafka_broker import Broker, forget_everything, running_broker
 from tests.kafka_cluster import Cluster, running_cluster
 from tests.kafka_jars import BrokerUnavailable
+from tests.s3_server import S3Server, running_s3
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,6 +37,13 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("filterwarnings", f"ignore:{never_connected}:ResourceWarning")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Share the tests out by file, so that fixtures of a module are made once; one process has the broker."""
+    for item in items:
+        with_broker = item.get_closest_marker("kafka") is not None
+        item.add_marker(pytest.mark.xdist_group("kafka" if with_broker else item.path.name))
+
+
 @dataclass(frozen=True)
 class GivenBroker:
     """A broker that somebody else runs: tests use it and never stop it."""
@@ -53,6 +61,13 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in os.environ.keys() - {_ADDRESS, _REQUIRED}:
         if name.upper().startswith("ASLEEP_"):
             monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[S3Server]:
+    """An S3 server of our own."""
+    with running_s3() as server:
+        yield server
 
 
 @pytest.fixture

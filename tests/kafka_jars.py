@@ -1,4 +1,4 @@
-"""Where a Kafka broker's program comes from: Maven, once, into the repository's cache."""
+"""Where programs in Java come from, a Kafka broker first: Maven, once, into the repository's cache."""
 
 from __future__ import annotations
 
@@ -18,12 +18,17 @@ class BrokerUnavailable(Exception):
 
 
 def kafka_jars() -> Path:
-    """Folder with the broker's jars; copied by Maven into the repository's cache when they are not there.
+    """Folder with the broker's jars; raises BrokerUnavailable."""
+    return copied_jars(_POM, "kafka")
+
+
+def copied_jars(pom: Path, name: str) -> Path:
+    """Folder with the jars that a pom.xml names, by Maven, in the repository's cache under this name.
 
     Raises BrokerUnavailable.
     """
-    version = hashlib.sha256(_POM.read_bytes()).hexdigest()[:12]
-    folder = _REPOSITORY / ".cache" / "kafka" / version
+    version = hashlib.sha256(pom.read_bytes()).hexdigest()[:12]
+    folder = _REPOSITORY / ".cache" / name / version
     _demand("java")
     if folder.is_dir():
         return folder
@@ -32,7 +37,7 @@ def kafka_jars() -> Path:
     with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
         copied = Path(scratch) / "jars"
         copy = ["dependency:copy-dependencies", f"-DoutputDirectory={copied}"]
-        command = ["mvn", "-q", "-B", "-f", str(_POM), *copy]
+        command = ["mvn", "-q", "-B", "-f", str(pom), *copy]
         run = subprocess.run(command, capture_output=True, text=True, check=False)
         if run.returncode != 0:
             raise BrokerUnavailable(f"Maven could not copy its jars: {run.stdout[-2000:]}{run.stderr}")

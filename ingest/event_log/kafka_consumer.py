@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from gzip import BadGzipFile
 from typing import Final
 
 from kafka import KafkaConsumer, TopicPartition
@@ -18,8 +19,15 @@ from ingest.event_log.kafka_cluster import connect
 from ingest.event_log.kafka_fetched import decode_quickly
 from ingest.settings import Settings
 
-_FAULTS_OF_A_RECORD: Final = (CorruptRecordError, UnsupportedCodecError, UnsupportedCompressionTypeError)
-"""What the client itself says of a record that can not be read; its other errors are the cluster's."""
+_FAULTS_OF_A_RECORD: Final = (
+    CorruptRecordError,
+    UnsupportedCodecError,
+    UnsupportedCompressionTypeError,
+    BadGzipFile,
+)
+"""What is said of a record that can not be read by errors of a kind that else is not a record's."""
+
+_FAULTS_OF_OTHERS: Final = (KafkaError, OSError, MemoryError)
 
 REQUEST_SECONDS: Final = 10.0
 """Longest wait for an answer of the cluster."""
@@ -59,9 +67,8 @@ def find_unreadable(settings: Settings, positions: Mapping[Partition, int]) -> U
             alone.seek(there, position)
             alone.poll(timeout_ms=int(REQUEST_SECONDS * 1000), max_records=1)
         except Exception as error:
-            is_kafkas = isinstance(error, KafkaError) and not isinstance(error, _FAULTS_OF_A_RECORD)
             # A broken record breaks decoding in any way it likes; the rest is of the cluster or the machine.
-            if not is_kafkas and not isinstance(error, (OSError, MemoryError)):
+            if isinstance(error, _FAULTS_OF_A_RECORD) or not isinstance(error, _FAULTS_OF_OTHERS):
                 return UnreadableRecord(partition, position, error)
             raise
         finally:

@@ -11,7 +11,6 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.consumer.fetcher import Fetcher
 from kafka.errors import CorruptRecordError
 from kafka.record.abc import ABCRecordBatch
-from kafka.record.default_records import DefaultRecordBatch
 from kafka.record.memory_records import MemoryRecords
 
 from ingest.event_log.kafka_headers import HeaderReader
@@ -20,9 +19,10 @@ from ingest.event_log.split_record import SplitRecord
 
 
 def decode_quickly(consumer: KafkaConsumer) -> None:
-    """Make the consumer return SplitRecords, many times as fast; which records, and which errors, is the same.
+    """Make the consumer return SplitRecords, several times as fast; the same records, and the same errors.
 
-    The consumer has no deserializers, and reads uncommitted records, too.
+    But header names that are not UTF-8, of which the client can not read the record, come escaped. The
+    consumer must have no deserializers; it reads uncommitted records, too.
     """
     fetcher = consumer._fetcher  # noqa: SLF001  the client has no setting for it
     fetcher.PartitionRecords = partial(FetchedRecords, HeaderReader())
@@ -31,38 +31,52 @@ def decode_quickly(consumer: KafkaConsumer) -> None:
 class FetchedRecords(Fetcher.PartitionRecords):  # type: ignore[misc]  # kafka-python has no types
     """What was fetched of one partition, batch by batch; any batch that is not plain the client decodes."""
 
+    next_fetch_offset: int
+
     def __init__(self, headers: HeaderReader, *given: Any, **named: Any) -> None:
         self._headers = headers
+        self._is_inside_a_batch = False
         super().__init__(*given, **named)
 
     def take(self, n: int | None = None) -> list[SplitRecord]:
         """The next records, at most `n`; raises what the client raises, at the same record."""
         records: list[SplitRecord] = super().take(n)
-        if records:
-            self.next_fetch_offset = max(self.next_fetch_offset, records[-1].offset + 1)
+        if records and self._is_inside_a_batch:
+            self.next_fetch_offset = records[-1].offset + 1
         return records
 
-    def _unpack_records(self, tp: TopicPartition, records: MemoryRecords, *_: object) -> Iterator[SplitRecord]:
+    def _unpack_records(
+        self, tp: TopicPartition, records: MemoryRecords, *_: object
+    ) -> Iterator[SplitRecord]:
         return chain.from_iterable(self._batches(tp, records))
 
     def _batches(self, tp: TopicPartition, records: MemoryRecords) -> Iterator[Iterable[SplitRecord]]:
-        end = self.next_fetch_offset
+        last = None
         while (batch := records.next_batch()) is not None:
+            last = batch
             if self.check_crcs and not batch.validate_crc():
                 raise CorruptRecordError(f"Record batch at offset {batch.base_offset} failed crc check")
-            if batch.magic < 2:
+            if batch.magic == 2:
+                self.leader_epoch = batch.leader_epoch
+                if batch.is_control_batch:
+                    self.next_fetch_offset = batch.next_offset
+                    continue
+            decoded = self._decode(tp, batch)
+            if decoded:
+                self._is_inside_a_batch = True
+                yield decoded
+                self._is_inside_a_batch = False
+                self.next_fetch_offset = decoded[-1].offset + 1
+            else:
                 yield self._client_decodes(tp, batch)
-                continue
-            self.leader_epoch = batch.leader_epoch
-            end = batch.next_offset
-            if batch.is_control_batch:
-                self.next_fetch_offset = end
-                continue
-            yield self._decode(tp, batch) or self._client_decodes(tp, batch)
-        self.next_fetch_offset = max(end, self.next_fetch_offset)
+        if last is not None and last.magic == 2:
+            # Behind the batch, even where the log no longer has its last records.
+            self.next_fetch_offset = last.next_offset
         self.drain()
 
-    def _decode(self, tp: TopicPartition, batch: DefaultRecordBatch) -> list[SplitRecord] | None:
+    def _decode(self, tp: TopicPartition, batch: ABCRecordBatch) -> list[SplitRecord] | None:
+        if batch.magic != 2:
+            return None
         head = BatchHead(
             tp.topic,
             tp.partition,
@@ -82,18 +96,13 @@ class FetchedRecords(Fetcher.PartitionRecords):  # type: ignore[misc]  # kafka-p
             if self.check_crcs and not record.validate_crc():
                 raise CorruptRecordError(f"Record at offset {record.offset} failed crc check")
             self.next_fetch_offset = record.offset + 1
-            yield _split(tp, record)
-
-
-def _split(tp: TopicPartition, record: Any) -> SplitRecord:
-    headers = record.headers or ()
-    return SplitRecord(
-        tp.topic,
-        tp.partition,
-        record.offset,
-        record.timestamp,
-        record.key,
-        record.value,
-        tuple(name for name, _ in headers),
-        tuple(value for _, value in headers),
-    )
+            yield SplitRecord(
+                tp.topic,
+                tp.partition,
+                record.offset,
+                record.timestamp,
+                record.key,
+                record.value,
+                tuple(name for name, _ in record.headers),
+                tuple(value for _, value in record.headers),
+            )

@@ -41,9 +41,9 @@ class HeaderReader:
             cuts = fields.unpack_from(data, start)
             if cuts[::2] == between:
                 return names, cuts[1::2]
-        names, values, cuts = self._parse(data, start, end)
+        names, values, pieces = self._parse(data, start, end)
         if None not in values and len(layouts) < _MOST_OF_A_SIZE:
-            self._remember((hint, end - start), names, cuts)
+            self._remember((hint, end - start), names, pieces)
         return names, values
 
     def _parse(self, data: bytes, start: int, end: int) -> tuple[tuple[str, ...], Values, list[bytes]]:
@@ -57,7 +57,7 @@ class HeaderReader:
             size, at = read_varint(data, at)
             if size < 0:
                 raise ValueError("a header without a name")
-            names.append(data[at : at + size].decode())
+            names.append(data[at : at + size].decode(errors="backslashreplace"))
             size, at = read_varint(data, at + size)
             pieces.append(data[cut:at])
             cut = at + max(size, 0)
@@ -84,7 +84,7 @@ class HeaderReader:
 
 
 def read_varint(data: bytes, at: int) -> tuple[int, int]:
-    """A zigzag-encoded number and where it ends; raises ValueError beyond 64 bits, IndexError past the end."""
+    """A zigzag-encoded number and where it ends; raises ValueError beyond 64 bits, IndexError at the end."""
     byte = data[at]
     at += 1
     number = byte & 0x7F

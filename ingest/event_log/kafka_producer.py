@@ -5,15 +5,18 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Final
 
 from kafka import KafkaProducer
-from kafka.errors import KafkaTimeoutError, UnknownTopicOrPartitionError
+from kafka.errors import IllegalStateError, KafkaTimeoutError, UnknownTopicOrPartitionError
 from kafka.partitioner import DefaultPartitioner, murmur2
+from kafka.record.memory_records import MemoryRecordsBuilder
 from kafka.structs import TopicPartition
 
-from ingest.event_log.base import LogUnavailable
+from ingest.event_log.appends import Append
+from ingest.event_log.base import LogUnavailable, Position
+from ingest.event_log.kafka_batches import Ends, QuickBatch, Record
 from ingest.event_log.kafka_cluster import CONNECT_SECONDS, connect, largest_record_bytes
 from ingest.records import Headers, Topic
 from ingest.settings import Settings
@@ -49,36 +52,69 @@ class KeyPartitioner(DefaultPartitioner):  # type: ignore[misc]  # kafka-python 
 
 
 class QuickProducer(KafkaProducer):  # type: ignore[misc]  # kafka-python has no types
-    """KafkaProducer with a short way for records like ours: keyed, small, all bytes.
+    """KafkaProducer with a short way for records like ours: keyed, small, all bytes; used from one thread.
 
-    The long way checks and sizes every header three times, which costs more than encoding the record.
+    The long way checks and sizes every header three times, and makes a future of its own for each record:
+    both cost more than encoding it.
     """
 
-    def send(self, topic: str, value: bytes, key: bytes | None, headers: Headers) -> Any:
-        """Hand over a record: its future of kafka-python, or what KafkaProducer.send raises."""
+    def hand_over(self, record: Record, ends: Ends) -> bool:
+        """Take a record, of whose end `ends` hears; raises what KafkaProducer.send raises.
+
+        True where `wake` has to be called for it to be sent: once for as many records as there are.
+        """
+        append, topic, key, value, headers = record
         try:
-            return self._hand_over(topic, value, key, headers)
+            number = self._number(topic, key, value)
+            if key is not None and number is not None:
+                return self._put(_topic_partition(topic, number), append, (key, value, headers), ends)
+            sent = self.send(topic, value, key, headers)
         except KeyError as error:
             # kafka-python's thread may drop a topic between any two looks at it.
             raise UnknownTopicOrPartitionError(topic) from error
+        sent.add_callback(lambda at: ends.acknowledged([(append, Position(at[0], at[1], at.offset))]))
+        sent.add_errback(partial(ends.refused, append))
+        return False
 
-    def _hand_over(self, topic: str, value: bytes, key: bytes | None, headers: Headers) -> Any:
-        cluster = self._metadata
-        if (
-            key is None
-            or len(key) + len(value) > _SURELY_SMALL_BYTES
-            or cluster.partitions_for_topic(topic) is None
-        ):
-            return super().send(topic, value, key, headers)
-        number = self.config["partitioner"].partition(topic, key, key, value, value, cluster)
-        if number is None:
-            raise UnknownTopicOrPartitionError(topic)
-        future, batch_is_full, is_new_batch, _ = self._accumulator.append(
-            _topic_partition(topic, number), None, key, value, headers
+    def wake(self) -> None:
+        """Have what was handed over sent."""
+        self._sender.wakeup()
+
+    def _number(self, topic: str, key: bytes | None, value: bytes) -> int | None:
+        """The partition of a record that goes the short way; None where it does not, or its topic is gone."""
+        if key is None or len(key) + len(value) > _SURELY_SMALL_BYTES:
+            return None
+        number: int | None = self.config["partitioner"].partition(
+            topic, key, key, value, value, self._metadata
         )
-        if batch_is_full or is_new_batch:
-            self._sender.wakeup()
-        return future
+        return number
+
+    def _put(self, place: Any, append: Append, content: tuple[bytes, bytes, Headers], ends: Ends) -> bool:
+        """Do as RecordAccumulator.append does; True where a partition that is free has its first record."""
+        accumulator = self._accumulator
+        lock, queue = accumulator._tp_lock(place), accumulator._batches[place]  # noqa: SLF001  as `append` does
+        with lock:
+            if queue and type(queue[-1]) is QuickBatch and queue[-1].add(append, *content):
+                return False
+        # Who gives up all batches waits for this count: none may come behind its last look at them.
+        in_progress = accumulator._appends_in_progress  # noqa: SLF001  as `append` does
+        in_progress.increment()
+        try:
+            with lock:
+                if accumulator._closed:  # noqa: SLF001  as `append` does
+                    raise IllegalStateError("the producer is closed")
+                options = accumulator.config
+                records = MemoryRecordsBuilder(
+                    options["message_version"], options["compression_attrs"], options["batch_size"]
+                )
+                batch = QuickBatch(place, records, ends)
+                batch.add(append, *content)
+                queue.append(batch)
+                accumulator._incomplete.add(batch)  # noqa: SLF001  as `append` does
+        finally:
+            in_progress.decrement()
+        # While a batch of the partition is on its way, its end wakes the sender.
+        return place not in accumulator.muted
 
     def _partition(self, topic: str, *record: Any) -> int:
         """The partition of a record that goes the long way, which takes none at all for a wrong record."""
@@ -106,7 +142,8 @@ def connected_producer(settings: Settings, given_up: threading.Event) -> QuickPr
         acks="all",
         enable_idempotence=True,
         compression_type="lz4",
-        # Records gather while the batch before them is on its way: measured, lingering only adds latency.
+        # Records gather while the batch before them is on its way: measured, lingering only adds latency. So
+        # a batch need not be full to be sent, and QuickProducer never says that it is.
         linger_ms=0,
         batch_size=64 * 1024,
         max_request_size=largest_record_bytes(settings),

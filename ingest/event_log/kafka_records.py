@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 from ingest.event_log.kafka_headers import HeaderReader, Values, read_varint
 from ingest.event_log.split_record import SplitRecord
 
-
 _new: Callable[[type[SplitRecord], Iterable[Any]], SplitRecord] = tuple.__new__
 """Makes a record of its fields without a step of Python."""
 
@@ -47,7 +46,6 @@ def _decode(head: BatchHead, data: bytes, headers: HeaderReader) -> list[SplitRe
     read = headers.read
     size = len(data)
     at = 0
-    last_delta = -1
     # This loop is most of the work of landing a backlog: numbers of one byte are read in place.
     for _ in range(head.records):
         length, at = read_varint(data, at)
@@ -76,7 +74,7 @@ def _decode(head: BatchHead, data: bytes, headers: HeaderReader) -> list[SplitRe
         value_at = at + key_size if key_size > 0 else at
         value_size, from_ = read_varint(data, value_at)
         headers_at = from_ + value_size if value_size > 0 else from_
-        if headers_at >= end or delta <= last_delta:
+        if headers_at >= end:
             return None
         found, texts = read(data, headers_at, end, key_size)
         keys.append(data[at:value_at] if key_size >= 0 else None)
@@ -85,7 +83,6 @@ def _decode(head: BatchHead, data: bytes, headers: HeaderReader) -> list[SplitRe
         timestamps.append(head.first_timestamp + timestamp)
         names.append(found)
         header_values.append(texts)
-        last_delta = delta
         at = end
     if at != len(data):
         return None

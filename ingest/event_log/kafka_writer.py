@@ -7,10 +7,8 @@ import logging
 import threading
 import time
 from collections import deque
-from functools import partial
-from typing import Any, Final
+from typing import Final
 
-from kafka import KafkaProducer
 from kafka.errors import (
     IllegalStateError,
     InvalidRecordError,
@@ -22,8 +20,9 @@ from kafka.errors import (
 
 from ingest.event_log.appends import Append, Appends
 from ingest.event_log.base import AppendFailed, AppendTimeout, EventLogError, Position, RecordRefused
+from ingest.event_log.kafka_batches import Ends, Record
 from ingest.event_log.kafka_cluster import CONNECT_SECONDS, ensure_topics, servers
-from ingest.event_log.kafka_producer import connected_producer, retire
+from ingest.event_log.kafka_producer import QuickProducer, connected_producer, retire
 from ingest.records import Headers
 from ingest.settings import Settings
 
@@ -38,14 +37,11 @@ _FAULTS_OF_A_RECORD: Final = (MessageSizeTooLargeError, RecordListTooLargeError,
 A timestamp that the broker refuses is no such fault: it is our clock's, or the broker's, and hits all alike.
 """
 
-_Record = tuple[Append, str, bytes | None, bytes, Headers]
-"""An append: its future, topic, key, value, headers."""
-
 
 class KafkaWriter:
     """Appends to Kafka, acknowledged by every replica in sync.
 
-    `KafkaProducer.send` runs on the event loop: with max_block_ms=0 it fails where it would wait. What has to
+    Records are handed over on the event loop: with max_block_ms=0 that fails where it would wait. What has to
     wait (connecting, creating topics, closing) runs in a thread, which also replaces a producer that
     acknowledges nothing any more: after some faults of the cluster kafka-python's never recovers.
     """
@@ -56,8 +52,10 @@ class KafkaWriter:
         self._problem: str | None = f"{self._name}: connecting"
         self._troubled_since: float | None = None
         self._appends = Appends(settings.append_timeout_seconds, self._timed_out)
-        self._producer: KafkaProducer | None = None
-        self._waiting: deque[_Record] = deque()
+        self._producer: QuickProducer | None = None
+        self._ends = Ends(self._acknowledged, self._refused)
+        self._is_waking = False
+        self._waiting: deque[Record] = deque()
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._keep_connected, name="event-log-writer", daemon=True)
 
@@ -92,32 +90,35 @@ class KafkaWriter:
         await asyncio.to_thread(self._thread.join, 2 * CONNECT_SECONDS)
         self._problem = f"{self._name}: the writer has ended"
 
-    def _send(self, producer: KafkaProducer, record: _Record) -> None:
-        future, topic, key, value, headers = record
+    def _send(self, producer: QuickProducer, record: Record) -> None:
+        future = record[0]
         if future.done():
             return
         try:
-            sent = producer.send(topic, value, key, headers)
+            if producer.hand_over(record, self._ends) and not self._is_waking:
+                # One wake-up for all that this turn of the loop brings: it would find but the first of it.
+                self._is_waking = True
+                self._loop.call_soon(self._wake)
         except (*_FAULTS_OF_A_RECORD, ValueError) as error:
             # The fault of this record alone: the log is as well as before.
             refusal = RecordRefused(f"{self._name}: {type(error).__name__}: {error}")
             self._appends.settle(((future, refusal),))
-            return
         except KafkaError as error:
             self._fail(future, AppendFailed, error)
-            return
         except Exception as error:  # noqa: BLE001  the caller is promised that an append ends with AppendFailed
             if self._problem is None:
                 _log.critical("a fault of ours in sending to %s", self._name, exc_info=True)
             self._fail(future, AppendFailed, error)
-            return
-        sent.add_callback(partial(self._acknowledged, future))
-        sent.add_errback(partial(self._refused, future))
 
-    def _acknowledged(self, future: Append, record: Any) -> None:
+    def _wake(self) -> None:
+        self._is_waking = False
+        if self._producer is not None:
+            self._producer.wake()
+
+    def _acknowledged(self, appends: list[tuple[Append, Position]]) -> None:
         if self._problem is not None:
             self._problem = self._troubled_since = None
-        self._appends.settle(((future, Position(record.topic, record.partition, record.offset)),))
+        self._appends.settle(appends)
 
     def _refused(self, future: Append, error: Exception) -> None:
         if isinstance(error, _FAULTS_OF_A_RECORD):
@@ -159,18 +160,18 @@ class KafkaWriter:
                 _log.critical("%s", self._problem, exc_info=True)
             self._closing.wait(_RETRY_SECONDS)
 
-    def _serve(self, producer: KafkaProducer) -> None:
+    def _serve(self, producer: QuickProducer) -> None:
         """Append through this producer until it is of no more use."""
         self._problem = self._troubled_since = None
         self._loop.call_soon_threadsafe(self._use, producer)
         try:
-            self._watch()
+            self._watch(producer)
         finally:
             if not self._closing.is_set():
                 self._loop.call_soon_threadsafe(self._use, None)
             retire(producer)
 
-    def _connect(self) -> KafkaProducer | None:
+    def _connect(self) -> QuickProducer | None:
         try:
             ensure_topics(self._settings)
             return connected_producer(self._settings, self._closing)
@@ -179,15 +180,19 @@ class KafkaWriter:
             _log.warning("no connection to the event log: %s", self._problem)
             return None
 
-    def _use(self, producer: KafkaProducer | None) -> None:
+    def _use(self, producer: QuickProducer | None) -> None:
         self._producer = producer
         while producer is not None and self._waiting:
             self._send(producer, self._waiting.popleft())
 
-    def _watch(self) -> None:
+    def _watch(self, producer: QuickProducer) -> None:
         """Return once nothing was acknowledged for an append time-out after a failure, or at the end."""
         while not self._closing.wait(_LOOK_SECONDS):
             since = self._troubled_since
-            if since is not None and time.monotonic() - since > self._settings.append_timeout_seconds:
+            if since is None:
+                continue
+            # A batch that fails does not always have the sender look for what has gathered behind it.
+            producer.wake()
+            if time.monotonic() - since > self._settings.append_timeout_seconds:
                 _log.warning("the event log acknowledges nothing, connecting anew: %s", self._problem)
                 return

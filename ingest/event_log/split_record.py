@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, Self
+
+from ingest.event_log.base import LogRecord
 
 
 class SplitRecord(NamedTuple):
@@ -15,9 +17,24 @@ class SplitRecord(NamedTuple):
     key: bytes | None
     value: bytes | None
     header_names: tuple[str, ...]
-    header_values: tuple[bytes | None, ...]
+    header_values: tuple[bytes, ...]
+
+    @classmethod
+    def of(cls, record: LogRecord) -> Self:
+        """Any record, its headers' names and values taken apart."""
+        headers = record.headers
+        return cls(
+            record.topic,
+            record.partition,
+            record.offset,
+            record.timestamp,
+            record.key,
+            record.value,
+            tuple([name for name, _ in headers]),
+            tuple([value for _, value in headers]),
+        )
 
     @property
-    def headers(self) -> list[tuple[str, bytes | None]]:
+    def headers(self) -> list[tuple[str, bytes]]:
         """Names and values, in order; a name may come more than once."""
         return list(zip(self.header_names, self.header_values, strict=True))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib.metadata import version
 from itertools import accumulate
 from typing import Final, Protocol
@@ -21,8 +21,6 @@ from ingest.records import Reason
 
 BUCKETS_SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 """From an answer out of memory to the longest that a caller may have to wait."""
-
-_LE: Final = (*map(str, BUCKETS_SECONDS), "+Inf")
 
 
 class SpoolNumbers(Protocol):
@@ -60,22 +58,24 @@ class SpoolNumbers(Protocol):
 
 
 class Durations:
-    """A histogram of seconds: how many fell into each bucket, and their sum."""
+    """A histogram of seconds: how many fell into each bucket, by its upper bound, and their sum."""
 
-    __slots__ = ("_counts", "_sum")
+    __slots__ = ("_bounds", "_counts", "_sum")
 
-    def __init__(self) -> None:
-        self._counts = [0] * len(_LE)
+    def __init__(self, bounds: Sequence[float] = BUCKETS_SECONDS) -> None:
+        self._bounds = bounds
+        self._counts = [0] * (len(bounds) + 1)
         self._sum = 0.0
 
     def observe(self, seconds: float) -> None:
         """Count one duration."""
-        self._counts[bisect_left(BUCKETS_SECONDS, seconds)] += 1
+        self._counts[bisect_left(self._bounds, seconds)] += 1
         self._sum += seconds
 
     def add_to(self, family: HistogramMetricFamily, labels: list[str]) -> None:
         """Add what was counted to a family, as Prometheus wants it: each bucket with all below it."""
-        family.add_metric(labels, list(zip(_LE, accumulate(self._counts), strict=True)), self._sum)
+        bounds = (*map(str, self._bounds), "+Inf")
+        family.add_metric(labels, list(zip(bounds, accumulate(self._counts), strict=True)), self._sum)
 
 
 class Metrics(Collector):

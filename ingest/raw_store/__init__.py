@@ -10,4 +10,8 @@ from ingest.settings import Settings
 
 def open_store(settings: Settings, files: FileOperations | None = None) -> RawStore:
     """The store of `settings`; `files` are the steps on a local disk, where tests let one fail."""
-    return LocalStore(settings.raw_dir, files)
+    if not settings.raw_url:
+        return LocalStore(settings.raw_dir, files)
+    from ingest.raw_store.objects import ObjectStore  # noqa: PLC0415  most never need it, and it is large
+
+    return ObjectStore(settings.raw_url)

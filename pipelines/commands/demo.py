@@ -24,7 +24,8 @@ from ingest.verify import verify
 from pipelines.commands.delivery import Span, deliver, show_summary
 from pipelines.commands.health import Part, wait_until_well
 from pipelines.commands.processes import Child, asleep_command
-from pipelines.commands.run import show_build, show_verdict
+from pipelines.commands.raw_files import show_verdict
+from pipelines.commands.run import show_build
 from pipelines.commands.send import FIRST_DAY
 from pipelines.simulation.calls import Call
 from pipelines.simulation.dialects import Dialect, rotation
@@ -51,7 +52,9 @@ def demo(
     Example: asleep demo --users 5 --days 7
     """
     console = Console()
-    settings = Settings().model_copy(update={"port": _free_port(), "land_max_age_seconds": 2.0})
+    settings = Settings().model_copy(
+        update={"port": _free_port(), "lander_port": 0, "land_max_age_seconds": 2.0}
+    )
     key = secrets.token_urlsafe(16)
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     configure_logging("ERROR")

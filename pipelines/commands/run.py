@@ -1,4 +1,4 @@
-"""The verbs that run one room: `asleep receive`, `drain`, `land`, `verify` and `build`."""
+"""The verbs that run one room: `asleep receive`, `drain`, `land` and `build`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from ingest.event_log.base import EventLogError
 from ingest.lander import land as land_log
@@ -17,8 +16,6 @@ from ingest.server import serve
 from ingest.settings import Settings
 from ingest.spool.by_hand import drain as drain_spools
 from ingest.telemetry import configure_logging
-from ingest.verify import VerifyReport
-from ingest.verify import verify as verify_landing
 
 if TYPE_CHECKING:
     from pipelines.run import BuildRun
@@ -100,6 +97,8 @@ def land(
 ) -> None:
     """Run the lander: moves records from the event log into Parquet files, every offset into exactly one.
 
+    Until it is stopped it serves /metrics, /healthz and /readyz at ASLEEP_LANDER_HOST and ASLEEP_LANDER_PORT.
+
     Example: asleep land --once
     """
     settings = Settings()
@@ -108,34 +107,13 @@ def land(
     typer.echo(f"landed {report.rows:,} records in {report.files:,} files, {report.bytes:,} bytes")
 
 
-def verify(
-    *,
-    deep: Annotated[
-        bool, typer.Option("--deep", help="Also read the offsets and receipts in the files.")
-    ] = False,
-    receipts: Annotated[
-        Path | None,
-        typer.Option(
-            exists=True, dir_okay=False, help="File of receipt ids, one a line, that must be landed."
-        ),
-    ] = None,
-) -> None:
-    """Prove that everything accepted is landed, each offset exactly once. Exits with 1 unless it is.
-
-    Example: asleep verify --deep
-    """
-    try:
-        report = verify_landing(Settings(), deep=deep, receipts=receipts)
-    except EventLogError as error:
-        typer.echo(f"the event log can not be read: {error}", err=True)
-        raise typer.Exit(2) from error
-    show_verdict(report, Console())
-    raise typer.Exit(0 if report.ok else 1)
-
-
 def build(
     *,
     full: Annotated[bool, typer.Option("--full", help="Build everything anew from all raw files.")] = False,
+    forget: Annotated[
+        bool,
+        typer.Option("--forget", help="With --full: also where that forgets what has no raw file any more."),
+    ] = False,
     as_of: Annotated[
         datetime | None,
         typer.Option(
@@ -151,7 +129,7 @@ def build(
     """
     from pipelines.run import run_build  # noqa: PLC0415  Dagster takes seconds to import
 
-    run = run_build(Settings(), full=full, as_of=as_of)
+    run = run_build(Settings(), full=full, forget=forget, as_of=as_of)
     show_build(run, Console())
     raise typer.Exit(0 if run.success else 1)
 
@@ -174,28 +152,3 @@ def show_build(run: BuildRun, console: Console) -> None:
         console.print(problem, style="red", markup=False)
     if run.published is not None:
         console.print(f"published {run.published}", markup=False)
-
-
-def show_verdict(report: VerifyReport, console: Console) -> None:
-    """Print what verify found: a line a partition, then the problems in words."""
-    table = Table("topic[partition]", "landed", "files", "rows", "lost", "missing", "twice", "not yet landed")
-    for part in report.partitions:
-        if part.files or part.problems:
-            span = "" if part.first_landed is None else f"{part.first_landed}..{part.last_landed}"
-            counts = (part.files, part.rows, part.lost, part.missing, part.twice, part.not_yet_landed)
-            table.add_row(
-                f"{part.source.topic}[{part.source.partition}]", span, *(f"{number:,}" for number in counts)
-            )
-    console.print(table)
-    if report.receipts is not None:
-        console.print(
-            f"{report.receipts.different:,} receipts, {report.receipts.repeated_rows:,} rows that repeat one"
-        )
-    if report.asked_receipts is not None:
-        found = report.asked_receipts
-        console.print(f"{found.asked - len(found.missing):,} of {found.asked:,} asked receipts are landed")
-    for note in report.notes:
-        console.print(f"note: {note}", markup=False)
-    for problem in report.problems:
-        console.print(problem, style="red", markup=False)
-    console.print("[green]accepted = landed, each exactly once[/]" if report.ok else "[red]not proved[/]")

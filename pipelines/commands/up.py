@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from ingest.lander_pages import check_pages
 from ingest.server import SHUTDOWN_GRACE_SECONDS, check_receiver
 from ingest.settings import Settings, WrongSetting
 from ingest.supervisor import CLOSE_SECONDS
@@ -105,12 +106,15 @@ def up(*, workers: Annotated[int, typer.Option(min=1, help="Worker processes of 
     check_receiver(settings)
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     with _alone_on(settings):
+        check_pages(settings)
         _say_where(settings, console)
         run_until_asked_to_stop(children(settings, workers), console)
 
 
 def _say_where(settings: Settings, console: Console) -> None:
     console.print(f"webhook     {settings.receiver_scheme}://{settings.host}:{settings.port}/webhook")
+    if settings.lander_port:
+        console.print(f"lander      http://{settings.lander_host}:{settings.lander_port}/readyz")
     console.print(f"Dagster UI  http://{settings.host}:{settings.dagster_port}")
     console.print(f"warehouse   {settings.published_path}")
     console.print(f"logs        {settings.data_dir / 'logs'}")

@@ -1,22 +1,35 @@
 -- What the build itself keeps: which raw files are in, and what each build did.
-create table if not exists loaded_files (
+create table if not exists loaded_offsets (
+    topic varchar not null,
+    log_id varchar not null,
+    log_partition integer not null,
+    first_offset bigint not null,
+    last_offset bigint not null
+);
+
+comment on table loaded_offsets is 'What of the event log is in the warehouse; one row per unbroken run of offsets.';
+comment on column loaded_offsets.topic is 'topic of the event log';
+comment on column loaded_offsets.log_id is 'identity of the event log';
+comment on column loaded_offsets.log_partition is 'partition of the topic';
+comment on column loaded_offsets.first_offset is 'first offset of the run';
+comment on column loaded_offsets.last_offset is 'last offset of the run';
+
+create table if not exists raw_files (
     raw_file varchar not null,
     topic varchar not null,
     log_id varchar not null,
     log_partition integer not null,
     first_offset bigint not null,
-    last_offset bigint not null,
-    build_id bigint not null
+    last_offset bigint not null
 );
 
-comment on table loaded_files is 'Raw files that are in the warehouse; one row per file.';
-comment on column loaded_files.raw_file is 'path of the landed file below the raw folder';
-comment on column loaded_files.topic is 'topic of the event log';
-comment on column loaded_files.log_id is 'identity of the event log';
-comment on column loaded_files.log_partition is 'partition of the topic';
-comment on column loaded_files.first_offset is 'offset of the first record in the file';
-comment on column loaded_files.last_offset is 'offset of the last record in the file';
-comment on column loaded_files.build_id is 'build that loaded the file';
+comment on table raw_files is 'Landed files at the time of the newest build: where each offset is kept now; one row per file.';
+comment on column raw_files.raw_file is 'name of the landed file below the raw folder';
+comment on column raw_files.topic is 'topic of the event log';
+comment on column raw_files.log_id is 'identity of the event log';
+comment on column raw_files.log_partition is 'partition of the topic';
+comment on column raw_files.first_offset is 'first offset for which the file counts';
+comment on column raw_files.last_offset is 'last offset for which the file counts';
 
 create table if not exists build_info (
     build_id bigint not null,

@@ -10,7 +10,7 @@ select
         select coalesce(to_json(list(o order by o.log_id, o.topic, o.log_partition)), '[]'::json)
         from (
             select log_id, topic, log_partition, max(last_offset) as last_offset
-            from loaded_files
+            from loaded_offsets
             group by log_id, topic, log_partition
         ) as o
     ),

@@ -74,6 +74,7 @@ with
                 reject_field,
                 ignored_reason,
                 ignored_field,
+                ignored_fields,
                 body
             ),
             arg_min(

@@ -59,6 +59,7 @@ with
         select
             session_number,
             first_epoch_index,
+            next_epoch_index,
             epoch_count,
             first_epoch_index
             - lag(next_epoch_index) over (partition by session_number order by first_epoch_index)
@@ -70,6 +71,7 @@ with
     rem_clusters as (
         select
             session_number,
+            next_epoch_index,
             epoch_count,
             count(*) filter (starts_a_cluster) over (
                 partition by session_number order by first_epoch_index
@@ -78,30 +80,24 @@ with
     ),
 
     cycles as (
-        select session_number, cluster_index
+        select session_number, cluster_index, max(next_epoch_index) as next_epoch_index
         from rem_clusters
         group by session_number, cluster_index
         having sum(epoch_count) >= 20
     ),
 
     cycle_counts as (
-        select session_number, count(*)::integer as sleep_cycle_count from cycles group by session_number
-    ),
-
-    breathing as (
         select
             session_number,
-            len(list_filter(snoring, lambda s:s = 1))::integer as snoring_epochs,
-            len(list_filter(breath, lambda b:b = 1))::integer as unstable_breath_epochs
-        from int_session_epochs
-        inner join touched_sessions using (user_id, session_id)
+            count(*)::integer as sleep_cycle_count,
+            max(next_epoch_index) - 1 as last_cycle_epoch
+        from cycles
+        group by session_number
     )
 
 select
     totals.* exclude (session_number),
     coalesce(cycle_counts.sleep_cycle_count, 0) as sleep_cycle_count,
-    breathing.snoring_epochs,
-    breathing.unstable_breath_epochs
+    cycle_counts.last_cycle_epoch
 from totals
 left join cycle_counts using (session_number)
-left join breathing using (session_number)

@@ -2,20 +2,15 @@
 -- rebuild by: session
 -- Everything about a session that its own events tell; what depends on the user's other sessions comes later.
 with
-    reports as (
-        select int_session_reports.*
-        from int_session_reports
-        inner join touched_sessions using (user_id, session_id)
-    ),
-
-    spans as (
+    sessions as (
         select
             reports.*,
-            s.* exclude (user_id, session_id),
-            coalesce(
-                case when reported_end > started_at then reported_end end,
-                started_at + to_seconds(30 * coalesce(epoch_count, 0))
-            ) as ended_at,
+            spans.* exclude (user_id, session_id),
+            counted.* exclude (user_id, session_id),
+            snoring_epochs,
+            unstable_breath_epochs,
+            30 * (light_epochs + deep_epochs + rem_epochs) as time_in_sleep_seconds,
+            30 * (wake_epoch - onset_epoch) as sleep_period_seconds,
             case
                 when final_reports > 0
                 then 'complete'
@@ -23,35 +18,11 @@ with
                 then 'abandoned'
                 else 'in_progress'
             end as state
-        from reports
-        left join int_session_statistics as s using (user_id, session_id)
-    ),
-
-    timed as (
-        select
-            *,
-            date_diff('second', started_at, ended_at) as time_in_bed_seconds,
-            30 * (light_epochs + deep_epochs + rem_epochs) as time_in_sleep_seconds,
-            30 * (wake_epoch - onset_epoch) as sleep_period_seconds,
-            started_at + to_seconds(30 * onset_epoch) as sleep_onset_at,
-            started_at + to_seconds(30 * wake_epoch) as wake_at,
-            started_at + to_seconds(15 * (onset_epoch + wake_epoch)) as midsleep_at
-        from spans
-    ),
-
-    localised as (
-        select
-            *,
-            list_transform(
-                [started_at, ended_at, sleep_onset_at, wake_at, midsleep_at],
-                lambda instant:
-                case
-                    when utc_offset_seconds is null
-                    then timezone(timezone, instant)
-                    else timezone('UTC', instant) + to_seconds(utc_offset_seconds)
-                end
-            ) as local_times
-        from timed
+        from int_session_reports as reports
+        inner join touched_sessions using (user_id, session_id)
+        inner join int_session_spans as spans using (user_id, session_id)
+        left join int_session_statistics as counted using (user_id, session_id)
+        left join int_session_breathing using (user_id, session_id)
     )
 
 select
@@ -61,14 +32,14 @@ select
     state = 'complete' as is_final,
     started_at,
     ended_at,
-    local_times[1] as started_local,
-    local_times[2] as ended_local,
+    started_local,
+    ended_local,
     timezone,
     timezone_source,
     utc_offset_seconds,
     started_at_source,
-    local_times[2]::date as sleep_date,
-    date_trunc('week', local_times[2])::date as week_start,
+    ended_local::date as sleep_date,
+    date_trunc('week', ended_local)::date as week_start,
     case
         when state = 'in_progress' or list_contains(peculiarities, 'IN_PROGRESS')
         then 'in_progress'
@@ -123,15 +94,16 @@ select
     epoch_count,
     sleep_onset_at,
     wake_at,
-    local_times[3] as sleep_onset_local,
-    local_times[4] as wake_local,
-    local_times[5] as midsleep_local,
-    vendor_stat,
+    sleep_onset_local,
+    wake_local,
+    midsleep_local,
     vendor_validity,
     inference_events,
     final_reports,
     duplicate_events,
     first_received_at,
     last_received_at,
-    final_receipt_id as raw_receipt_id
-from localised
+    report_received_at,
+    final_receipt_id as raw_receipt_id,
+    stages_receipt_id
+from sessions

@@ -1,5 +1,5 @@
 -- grain: one row per user_id, session_id
--- rebuild by: user
+-- rebuild by: week
 -- Every tracked session, computed from its 30-s epochs; the vendor's own numbers stand beside as vendor_*.
 -- Unknown epochs (-1) are neither sleep nor wake, and part of the time in bed.
 -- columns:
@@ -12,19 +12,16 @@
 -- started_local: wall-clock time of started_at in the session's zone
 -- ended_local: wall-clock time of ended_at in the session's zone
 -- timezone: the user's zone: an IANA name, or a fixed offset such as +09:00
--- timezone_source: where the zone came from: created_timezone, timezone, offset (inside a time), default
--- (UTC)
--- started_at_source: where started_at came from: session_complete, inference, time_window, sequence_number,
--- arrival
+-- timezone_source: source of the zone: created_timezone, timezone, offset (inside a time), default (UTC)
+-- started_at_source: source of started_at: session_complete, inference, time_window, sequence_number, arrival
 -- sleep_date: local date of the session's end, the day that the night belongs to
 -- week_start: Monday of sleep_date's ISO week
 -- is_main_sleep: whether it has the most sleep of its user and sleep_date (ties: longest in bed, earliest);
 -- others are naps
 -- validity: valid, or why the session stays out of averages: in_progress, no_stages, too_short_for_analysis
 -- (under 5 minutes), too_long_for_analysis (over 24 hours), too_many_defects (over half unknown, or the
--- vendor says
--- so), never_slept, implausible_times (more sleep than time in bed), rejected_by_vendor (vendor_validity
--- says why)
+-- vendor says so), never_slept, implausible_times (more sleep than time in bed), rejected_by_vendor
+-- (vendor_validity says why)
 -- peculiarities: the vendor's remarks, such as NEVER_SLEPT or NO_BREATHING_STABILITY
 -- time_in_bed_seconds: TIB, ended_at - started_at, in seconds
 -- sleep_period_seconds: SPT, first to last sleep epoch inclusive, in seconds; null when never slept
@@ -73,16 +70,28 @@
 -- vendor_light_latency_seconds: the vendor's latency of light sleep from sleep onset, in seconds
 -- vendor_deep_latency_seconds: the vendor's latency of deep sleep from sleep onset, in seconds
 -- vendor_rem_latency_seconds: the vendor's latency of REM sleep from sleep onset, in seconds
+-- vendor_sleep_ratio_pct: the vendor's share of sleep in its sleep period, 0..100
+-- vendor_wake_ratio_pct: the vendor's share of wake in its sleep period, 0..100
+-- vendor_light_ratio_pct: the vendor's share of light sleep in its sleep period, 0..100
+-- vendor_deep_ratio_pct: the vendor's share of deep sleep in its sleep period, 0..100
+-- vendor_rem_ratio_pct: the vendor's share of REM sleep in its sleep period, 0..100
 -- vendor_waso_count: the vendor's number of awakenings after sleep onset
 -- vendor_longest_waso_seconds: the vendor's longest awakening, in seconds
 -- vendor_sleep_cycle_count: the vendor's number of sleep cycles
 -- vendor_sleep_cycle_mean_seconds: the vendor's mean length of a sleep cycle, in seconds
+-- vendor_last_cycle_at: the vendor's end of the last sleep cycle
 -- vendor_sleep_time_seconds: sleep_time where the vendor sent it as a duration, in seconds
 -- vendor_sleep_onset_at: sleep_time where the vendor sent it as an instant
 -- vendor_wake_at: the vendor's wake_time
 -- vendor_snoring_seconds: the vendor's time in snoring, in seconds
+-- vendor_no_snoring_seconds: the vendor's time without snoring, in seconds
+-- vendor_snoring_ratio_pct: the vendor's share of snoring in its sleep period, 0..100
+-- vendor_no_snoring_ratio_pct: the vendor's share without snoring in its sleep period, 0..100
 -- vendor_snoring_count: the vendor's number of snoring episodes
 -- vendor_unstable_breath_seconds: the vendor's time in unstable breathing, in seconds
+-- vendor_stable_breath_seconds: the vendor's time in stable breathing, in seconds
+-- vendor_unstable_breath_ratio_pct: the vendor's share of unstable breathing in its sleep period, 0..100
+-- vendor_stable_breath_ratio_pct: the vendor's share of stable breathing in its sleep period, 0..100
 -- vendor_unstable_breath_count: the vendor's number of unstable breathing episodes
 -- vendor_breathing_index: the vendor's breathing index
 -- vendor_breathing_pattern: the vendor's word for the breathing
@@ -94,73 +103,17 @@
 -- first_received_at: instant (UTC) at which the first event of the session arrived
 -- last_received_at: instant (UTC) at which the last event that counts arrived
 -- raw_receipt_id: receipt of the final report that made the row; null before there is one
-with user_sessions as (select int_sessions.* from int_sessions inner join touched_users using (user_id))
-
+-- stages_receipt_id: receipt of the final report that the stages come from; null where they come from windows
 select
-    s.user_id,
-    s.session_id,
-    s.state,
-    s.is_final,
-    s.started_at,
-    s.ended_at,
-    s.started_local,
-    s.ended_local,
-    s.timezone,
-    s.timezone_source,
-    s.started_at_source,
-    s.sleep_date,
-    s.week_start,
-    s.sleep_date is not null
-    and row_number() over (
-        partition by s.user_id, s.sleep_date
-        order by
-            s.time_in_sleep_seconds desc nulls last,
-            s.time_in_bed_seconds desc nulls last,
-            s.started_at,
-            s.session_id
-    )
-    = 1 as is_main_sleep,
-    s.validity,
-    s.peculiarities,
-    s.time_in_bed_seconds,
-    s.sleep_period_seconds,
-    s.time_in_sleep_seconds,
-    s.time_in_light_seconds,
-    s.time_in_deep_seconds,
-    s.time_in_rem_seconds,
-    s.unknown_seconds,
-    s.waso_seconds,
-    s.waso_count,
-    s.longest_waso_seconds,
-    s.sleep_latency_seconds,
-    s.wakeup_latency_seconds,
-    s.light_latency_seconds,
-    s.deep_latency_seconds,
-    s.rem_latency_seconds,
-    s.sleep_efficiency_pct,
-    s.sleep_maintenance_pct,
-    s.light_pct,
-    s.deep_pct,
-    s.rem_pct,
-    s.sleep_cycle_count,
-    s.snoring_seconds,
-    s.unstable_breath_seconds,
-    s.unknown_pct,
-    s.missing_data_ratio,
-    s.epoch_count,
-    s.sleep_onset_at,
-    s.wake_at,
-    s.sleep_onset_local,
-    s.wake_local,
-    s.midsleep_local,
-    v.* exclude (user_id, session_id),
-    s.vendor_validity,
-    s.vendor_stat,
-    s.inference_events,
-    s.final_reports,
-    s.duplicate_events,
-    s.first_received_at,
-    s.last_received_at,
-    s.raw_receipt_id
-from user_sessions as s
-left join int_vendor_statistics as v using (user_id, session_id)
+    int_sessions.* exclude (utc_offset_seconds, report_received_at),
+    main.session_id is not null as is_main_sleep,
+    vendor.* exclude (user_id, session_id),
+    finals.vendor_stat
+from int_sessions
+semi join
+    touched_weeks
+    on touched_weeks.user_id = int_sessions.user_id
+    and touched_weeks.week_start is not distinct from int_sessions.week_start
+left join int_main_sleeps as main using (user_id, session_id, week_start)
+left join int_vendor_statistics as vendor using (user_id, session_id)
+left join int_session_finals as finals using (user_id, session_id)

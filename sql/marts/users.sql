@@ -13,18 +13,6 @@
 -- valid_nights: main sleeps that are valid
 -- first_night: sleep_date of the first valid main sleep
 -- last_night: sleep_date of the last valid main sleep
-with
-    seen as (
-        select
-            user_id,
-            count(*) as sessions,
-            count(*) filter (is_main_sleep and validity = 'valid') as valid_nights,
-            min(sleep_date) filter (is_main_sleep and validity = 'valid') as first_night,
-            max(sleep_date) filter (is_main_sleep and validity = 'valid') as last_night
-        from sessions
-        group by user_id
-    )
-
 select
     user_id,
     stg_users.birth_year,
@@ -33,9 +21,9 @@ select
     stg_users.signup_date,
     stg_users.attributes,
     stg_users.user_id is not null as is_known,
-    coalesce(seen.sessions, 0) as sessions,
-    coalesce(seen.valid_nights, 0) as valid_nights,
-    seen.first_night,
-    seen.last_night
+    coalesce(totals.sessions, 0) as sessions,
+    coalesce(totals.nights, 0) as valid_nights,
+    totals.first_night,
+    totals.last_night
 from stg_users
-full join seen using (user_id)
+full join int_user_totals as totals using (user_id)

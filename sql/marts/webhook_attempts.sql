@@ -25,53 +25,12 @@
 -- body_bytes: bytes of the body as stored, decompressed unless it could not be; null where none is
 -- body: of a rejected call by an authentic caller, the body as stored; bytes that are no text as \xFF
 -- duplicate_of_receipt_id: of a duplicate, the receipt of the first such event to arrive
+-- raw_file: the landed file that held its record when it was loaded, below the raw folder
+-- log_topic: topic of its record in the log: asleep.events of an accepted call, asleep.attempts of a refused
+-- log_id: the log that holds it
+-- log_partition: its partition there
+-- log_offset: its offset there
 with
-    -- bodies that could not be rows belong to no session: only the body tells their copies
-    set_aside as (
-        select
-            log_id,
-            log_partition,
-            log_offset,
-            first_value(receipt_id) over (
-                partition by user_id, session_id, event, body
-                order by received_at, log_id, log_partition, log_offset
-            ) as first_receipt_id
-        from stg_events
-        where reject_reason is not null and body is not null
-    ),
-
-    -- an event may reach the log after its caller was told that it did not: then it counts, and the caller
-    -- was refused all the same
-    accepted as (
-        select
-            events.receipt_id,
-            events.received_at,
-            attempts.reason,
-            coalesce(attempts.status, 200::smallint) as status,
-            events.user_id,
-            events.other_user_id is not null as is_user_mismatch,
-            events.other_user_id,
-            events.remote_address,
-            events.path,
-            events.signature,
-            events.content_encoding,
-            coalesce(events.wire_bytes, events.body_bytes) as wire_bytes,
-            events.body_bytes,
-            coalesce(
-                int_session_events.duplicate_of_receipt_id,
-                nullif(set_aside.first_receipt_id, events.receipt_id)
-            ) as duplicate_of_receipt_id
-        from stg_events as events
-        left join int_session_events using (log_id, log_partition, log_offset)
-        left join set_aside using (log_id, log_partition, log_offset)
-        left join stg_attempts as attempts on attempts.receipt_id = events.receipt_id
-        qualify
-            row_number() over (
-                partition by events.receipt_id order by events.received_at, log_id, log_partition, log_offset
-            )
-            = 1
-    ),
-
     rejected as (
         select *
         from stg_attempts
@@ -100,8 +59,13 @@ select
     wire_bytes,
     body_bytes,
     null as body,
-    duplicate_of_receipt_id
-from accepted
+    duplicate_of_receipt_id,
+    raw_file,
+    'asleep.events' as log_topic,
+    log_id,
+    log_partition,
+    log_offset
+from int_accepted_calls
 union all
 select
     receipt_id,
@@ -120,5 +84,10 @@ select
     wire_bytes,
     body_bytes,
     body,
-    null as duplicate_of_receipt_id
+    null as duplicate_of_receipt_id,
+    raw_file,
+    'asleep.attempts' as log_topic,
+    log_id,
+    log_partition,
+    log_offset
 from rejected

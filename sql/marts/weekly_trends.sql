@@ -1,7 +1,6 @@
 -- grain: one row per user_id, week_start
--- rebuild by: user
--- Each user's week of sleep: averages over main sleeps that are valid; naps and sleepless nights counted
--- apart.
+-- rebuild by: week
+-- A user's week over valid main sleeps; naps and sleepless nights apart. Means of times are circular.
 -- columns:
 -- user_id: the customer's user
 -- week_start: Monday of the ISO week of sleep_date
@@ -10,123 +9,110 @@
 -- never_slept_nights: main sleeps in which nobody slept
 -- coverage_pct: share of the week's 7 nights that are valid, 0..100
 -- time_in_sleep_seconds_mean: mean of time asleep (TST) in seconds
+-- time_in_sleep_seconds_median: median of time asleep (TST) in seconds
+-- time_in_sleep_seconds_sd: sample standard deviation of time asleep in seconds; null under two nights
 -- sleep_efficiency_pct_mean: mean of sleep efficiency, 0..100
 -- sleep_latency_seconds_mean: mean of sleep latency (SOL) in seconds
 -- waso_seconds_mean: mean of wake after sleep onset in seconds
 -- time_in_light_seconds_mean: mean of light sleep in seconds
 -- time_in_deep_seconds_mean: mean of deep sleep in seconds
 -- time_in_rem_seconds_mean: mean of REM sleep in seconds
--- light_pct_mean: mean of share of light sleep in TST, 0..100
--- deep_pct_mean: mean of share of deep sleep in TST, 0..100
--- rem_pct_mean: mean of share of REM sleep in TST, 0..100
+-- light_pct_mean: mean share of light sleep in TST, 0..100
+-- deep_pct_mean: mean share of deep sleep in TST, 0..100
+-- rem_pct_mean: mean share of REM sleep in TST, 0..100
 -- vendor_sleep_index_mean: mean of the vendor's sleep score
--- time_in_sleep_seconds_median: median of time asleep (TST) in seconds
--- time_in_sleep_seconds_sd: sample standard deviation of time asleep in seconds; null under two nights
--- bedtime_local_mean: circular mean over 24 h of the local bedtime: when the session started; null when the
--- times cancel out
--- sleep_onset_local_mean: circular mean over 24 h of the local sleep onset; null when the times cancel out
--- wake_time_local_mean: circular mean over 24 h of the local wake time: the end of the last sleep epoch;
--- null when the times cancel out
--- midsleep_local_mean: circular mean over 24 h of the local mid-sleep, the middle between onset and wake
--- time; null when the times cancel out
+-- time_in_sleep_seconds_mean_change: difference to the calendar week before; null across a gap
+-- time_in_sleep_seconds_median_change: difference to the calendar week before; null across a gap
+-- time_in_sleep_seconds_sd_change: difference to the calendar week before; null across a gap
+-- sleep_efficiency_pct_mean_change: difference to the calendar week before; null across a gap
+-- sleep_latency_seconds_mean_change: difference to the calendar week before; null across a gap
+-- waso_seconds_mean_change: difference to the calendar week before; null across a gap
+-- time_in_light_seconds_mean_change: difference to the calendar week before; null across a gap
+-- time_in_deep_seconds_mean_change: difference to the calendar week before; null across a gap
+-- time_in_rem_seconds_mean_change: difference to the calendar week before; null across a gap
+-- light_pct_mean_change: difference to the calendar week before; null across a gap
+-- deep_pct_mean_change: difference to the calendar week before; null across a gap
+-- rem_pct_mean_change: difference to the calendar week before; null across a gap
+-- vendor_sleep_index_mean_change: difference to the calendar week before; null across a gap
+-- time_in_sleep_seconds_mean_trailing_4_weeks: mean of it over this and the three weeks before
+-- time_in_sleep_seconds_median_trailing_4_weeks: mean of it over this and the three weeks before
+-- time_in_sleep_seconds_sd_trailing_4_weeks: mean of it over this and the three weeks before
+-- sleep_efficiency_pct_mean_trailing_4_weeks: mean of it over this and the three weeks before
+-- sleep_latency_seconds_mean_trailing_4_weeks: mean of it over this and the three weeks before
+-- waso_seconds_mean_trailing_4_weeks: mean of it over this and the three weeks before
+-- time_in_light_seconds_mean_trailing_4_weeks: mean of it over this and the three weeks before
+-- time_in_deep_seconds_mean_trailing_4_weeks: mean of it over this and the three weeks before
+-- time_in_rem_seconds_mean_trailing_4_weeks: mean of it over this and the three weeks before
+-- light_pct_mean_trailing_4_weeks: mean of it over this and the three weeks before
+-- deep_pct_mean_trailing_4_weeks: mean of it over this and the three weeks before
+-- rem_pct_mean_trailing_4_weeks: mean of it over this and the three weeks before
+-- vendor_sleep_index_mean_trailing_4_weeks: mean of it over this and the three weeks before
+-- bedtime_local_mean: mean local bedtime, when the session started; null where the times cancel out, as below
+-- sleep_onset_local_mean: mean local sleep onset
+-- wake_time_local_mean: mean local wake time: the end of the last sleep epoch
+-- midsleep_local_mean: mean local mid-sleep, the middle between onset and wake time
 -- bedtime_sd_minutes: circular standard deviation of bedtime in minutes; null under two nights
 -- midsleep_sd_minutes: circular standard deviation of mid-sleep in minutes; null under two nights
-with
-    user_sessions as (
-        select
-            sessions.*,
-            is_main_sleep and validity = 'valid' as is_night,
-            -- the time of day as an angle: 24 hours are one turn
-            2 * pi() * epoch(started_local::time) / 86400 as bedtime_angle,
-            2 * pi() * epoch(sleep_onset_local::time) / 86400 as sleep_onset_angle,
-            2 * pi() * epoch(wake_local::time) / 86400 as wake_time_angle,
-            2 * pi() * epoch(midsleep_local::time) / 86400 as midsleep_angle
-        from sessions
-        inner join touched_users using (user_id)
-        where week_start is not null
-    ),
-
-    -- sums of fractions depend on their order: one order gives one result in every build
-    weeks as (
-        select
-            user_id,
-            week_start,
-            count(*) filter (is_night)::integer as nights,
-            count(*) filter (not is_main_sleep and validity = 'valid')::integer as naps,
-            count(*) filter (is_main_sleep and validity = 'never_slept')::integer as never_slept_nights,
-            round(avg(time_in_sleep_seconds) filter (is_night), 4) as time_in_sleep_seconds_mean,
-            round(
-                avg(sleep_efficiency_pct order by sleep_efficiency_pct) filter (is_night), 4
-            ) as sleep_efficiency_pct_mean,
-            round(avg(sleep_latency_seconds) filter (is_night), 4) as sleep_latency_seconds_mean,
-            round(avg(waso_seconds) filter (is_night), 4) as waso_seconds_mean,
-            round(avg(time_in_light_seconds) filter (is_night), 4) as time_in_light_seconds_mean,
-            round(avg(time_in_deep_seconds) filter (is_night), 4) as time_in_deep_seconds_mean,
-            round(avg(time_in_rem_seconds) filter (is_night), 4) as time_in_rem_seconds_mean,
-            round(avg(light_pct order by light_pct) filter (is_night), 4) as light_pct_mean,
-            round(avg(deep_pct order by deep_pct) filter (is_night), 4) as deep_pct_mean,
-            round(avg(rem_pct order by rem_pct) filter (is_night), 4) as rem_pct_mean,
-            round(
-                avg(vendor_sleep_index order by vendor_sleep_index) filter (is_night), 4
-            ) as vendor_sleep_index_mean,
-            round(median(time_in_sleep_seconds) filter (is_night), 4) as time_in_sleep_seconds_median,
-            round(
-                stddev_samp(time_in_sleep_seconds order by time_in_sleep_seconds) filter (is_night), 4
-            ) as time_in_sleep_seconds_sd,
-            avg(sin(bedtime_angle) order by bedtime_angle) filter (is_night) as bedtime_sin,
-            avg(cos(bedtime_angle) order by bedtime_angle) filter (is_night) as bedtime_cos,
-            avg(sin(sleep_onset_angle) order by sleep_onset_angle) filter (is_night) as sleep_onset_sin,
-            avg(cos(sleep_onset_angle) order by sleep_onset_angle) filter (is_night) as sleep_onset_cos,
-            avg(sin(wake_time_angle) order by wake_time_angle) filter (is_night) as wake_time_sin,
-            avg(cos(wake_time_angle) order by wake_time_angle) filter (is_night) as wake_time_cos,
-            avg(sin(midsleep_angle) order by midsleep_angle) filter (is_night) as midsleep_sin,
-            avg(cos(midsleep_angle) order by midsleep_angle) filter (is_night) as midsleep_cos
-        from user_sessions
-        group by user_id, week_start
-    )
-
+-- sleep_regularity_index: 200 x P(asleep or awake alike 24 h apart) - 100, of sri_valid_pairs; -100..100
+-- sri_valid_pairs: 30-s epochs known in two nights of the week 24 h apart (elapsed, not by the clock)
+-- social_jetlag_minutes: mid-sleep of Sat/Sun wake dates against Mon-Fri, in minutes; null unless both
 select
-    user_id,
-    week_start,
-    nights,
-    naps,
-    never_slept_nights,
-    round(100.0 * nights / 7, 4)::double as coverage_pct,
-    time_in_sleep_seconds_mean,
-    sleep_efficiency_pct_mean,
-    sleep_latency_seconds_mean,
-    waso_seconds_mean,
-    time_in_light_seconds_mean,
-    time_in_deep_seconds_mean,
-    time_in_rem_seconds_mean,
-    light_pct_mean,
-    deep_pct_mean,
-    rem_pct_mean,
-    vendor_sleep_index_mean,
-    time_in_sleep_seconds_median,
-    time_in_sleep_seconds_sd,
-    case
-        when sqrt(pow(bedtime_sin, 2) + pow(bedtime_cos, 2)) > 1e-9
-        then time '00:00:00' + to_seconds(round(atan2(bedtime_sin, bedtime_cos) * 43200 / pi()))
-    end as bedtime_local_mean,
-    case
-        when sqrt(pow(sleep_onset_sin, 2) + pow(sleep_onset_cos, 2)) > 1e-9
-        then time '00:00:00' + to_seconds(round(atan2(sleep_onset_sin, sleep_onset_cos) * 43200 / pi()))
-    end as sleep_onset_local_mean,
-    case
-        when sqrt(pow(wake_time_sin, 2) + pow(wake_time_cos, 2)) > 1e-9
-        then time '00:00:00' + to_seconds(round(atan2(wake_time_sin, wake_time_cos) * 43200 / pi()))
-    end as wake_time_local_mean,
-    case
-        when sqrt(pow(midsleep_sin, 2) + pow(midsleep_cos, 2)) > 1e-9
-        then time '00:00:00' + to_seconds(round(atan2(midsleep_sin, midsleep_cos) * 43200 / pi()))
-    end as midsleep_local_mean,
-    case
-        when nights > 1 and sqrt(pow(bedtime_sin, 2) + pow(bedtime_cos, 2)) > 1e-9
-        then round(sqrt(-2 * ln(least(sqrt(pow(bedtime_sin, 2) + pow(bedtime_cos, 2)), 1))) * 720 / pi(), 4)
-    end as bedtime_sd_minutes,
-    case
-        when nights > 1 and sqrt(pow(midsleep_sin, 2) + pow(midsleep_cos, 2)) > 1e-9
-        then round(sqrt(-2 * ln(least(sqrt(pow(midsleep_sin, 2) + pow(midsleep_cos, 2)), 1))) * 720 / pi(), 4)
-    end as midsleep_sd_minutes
-from weeks
+    t.user_id,
+    t.week_start,
+    this_week(nights, weeks_ago) as nights,
+    this_week(naps, weeks_ago) as naps,
+    this_week(never_slept_nights, weeks_ago) as never_slept_nights,
+    this_week(coverage_pct, weeks_ago) as coverage_pct,
+    this_week(time_in_sleep_seconds_mean, weeks_ago) as time_in_sleep_seconds_mean,
+    this_week(time_in_sleep_seconds_median, weeks_ago) as time_in_sleep_seconds_median,
+    this_week(time_in_sleep_seconds_sd, weeks_ago) as time_in_sleep_seconds_sd,
+    this_week(sleep_efficiency_pct_mean, weeks_ago) as sleep_efficiency_pct_mean,
+    this_week(sleep_latency_seconds_mean, weeks_ago) as sleep_latency_seconds_mean,
+    this_week(waso_seconds_mean, weeks_ago) as waso_seconds_mean,
+    this_week(time_in_light_seconds_mean, weeks_ago) as time_in_light_seconds_mean,
+    this_week(time_in_deep_seconds_mean, weeks_ago) as time_in_deep_seconds_mean,
+    this_week(time_in_rem_seconds_mean, weeks_ago) as time_in_rem_seconds_mean,
+    this_week(light_pct_mean, weeks_ago) as light_pct_mean,
+    this_week(deep_pct_mean, weeks_ago) as deep_pct_mean,
+    this_week(rem_pct_mean, weeks_ago) as rem_pct_mean,
+    this_week(vendor_sleep_index_mean, weeks_ago) as vendor_sleep_index_mean,
+    weekly_change(time_in_sleep_seconds_mean, weeks_ago) as time_in_sleep_seconds_mean_change,
+    weekly_change(time_in_sleep_seconds_median, weeks_ago) as time_in_sleep_seconds_median_change,
+    weekly_change(time_in_sleep_seconds_sd, weeks_ago) as time_in_sleep_seconds_sd_change,
+    weekly_change(sleep_efficiency_pct_mean, weeks_ago) as sleep_efficiency_pct_mean_change,
+    weekly_change(sleep_latency_seconds_mean, weeks_ago) as sleep_latency_seconds_mean_change,
+    weekly_change(waso_seconds_mean, weeks_ago) as waso_seconds_mean_change,
+    weekly_change(time_in_light_seconds_mean, weeks_ago) as time_in_light_seconds_mean_change,
+    weekly_change(time_in_deep_seconds_mean, weeks_ago) as time_in_deep_seconds_mean_change,
+    weekly_change(time_in_rem_seconds_mean, weeks_ago) as time_in_rem_seconds_mean_change,
+    weekly_change(light_pct_mean, weeks_ago) as light_pct_mean_change,
+    weekly_change(deep_pct_mean, weeks_ago) as deep_pct_mean_change,
+    weekly_change(rem_pct_mean, weeks_ago) as rem_pct_mean_change,
+    weekly_change(vendor_sleep_index_mean, weeks_ago) as vendor_sleep_index_mean_change,
+    trailing_mean(time_in_sleep_seconds_mean, weeks_ago) as time_in_sleep_seconds_mean_trailing_4_weeks,
+    trailing_mean(time_in_sleep_seconds_median, weeks_ago) as time_in_sleep_seconds_median_trailing_4_weeks,
+    trailing_mean(time_in_sleep_seconds_sd, weeks_ago) as time_in_sleep_seconds_sd_trailing_4_weeks,
+    trailing_mean(sleep_efficiency_pct_mean, weeks_ago) as sleep_efficiency_pct_mean_trailing_4_weeks,
+    trailing_mean(sleep_latency_seconds_mean, weeks_ago) as sleep_latency_seconds_mean_trailing_4_weeks,
+    trailing_mean(waso_seconds_mean, weeks_ago) as waso_seconds_mean_trailing_4_weeks,
+    trailing_mean(time_in_light_seconds_mean, weeks_ago) as time_in_light_seconds_mean_trailing_4_weeks,
+    trailing_mean(time_in_deep_seconds_mean, weeks_ago) as time_in_deep_seconds_mean_trailing_4_weeks,
+    trailing_mean(time_in_rem_seconds_mean, weeks_ago) as time_in_rem_seconds_mean_trailing_4_weeks,
+    trailing_mean(light_pct_mean, weeks_ago) as light_pct_mean_trailing_4_weeks,
+    trailing_mean(deep_pct_mean, weeks_ago) as deep_pct_mean_trailing_4_weeks,
+    trailing_mean(rem_pct_mean, weeks_ago) as rem_pct_mean_trailing_4_weeks,
+    trailing_mean(vendor_sleep_index_mean, weeks_ago) as vendor_sleep_index_mean_trailing_4_weeks,
+    this_week(bedtime_local_mean, weeks_ago) as bedtime_local_mean,
+    this_week(sleep_onset_local_mean, weeks_ago) as sleep_onset_local_mean,
+    this_week(wake_time_local_mean, weeks_ago) as wake_time_local_mean,
+    this_week(midsleep_local_mean, weeks_ago) as midsleep_local_mean,
+    this_week(bedtime_sd_minutes, weeks_ago) as bedtime_sd_minutes,
+    this_week(midsleep_sd_minutes, weeks_ago) as midsleep_sd_minutes,
+    this_week(sleep_regularity_index, weeks_ago) as sleep_regularity_index,
+    this_week(sri_valid_pairs, weeks_ago) as sri_valid_pairs,
+    this_week(social_jetlag_minutes, weeks_ago) as social_jetlag_minutes
+from touched_weeks as t
+cross join range(4) as ago(weeks_ago)
+inner join int_week_figures as w on w.user_id = t.user_id and w.week_start = t.week_start - 7 * weeks_ago::int
+group by t.user_id, t.week_start
+having bool_or(weeks_ago = 0)

@@ -22,3 +22,11 @@ select
     nullif(coalesce(strlen(body), octet_length(body_bytes)), 0) as body_bytes,
     coalesce(nullif(body, ''), body_bytes::varchar) as body
 from read_parquet($attempt_files, filename = true, union_by_name = true, hive_partitioning = false)
+where
+    not exists (
+        select 1
+        from loaded_before as l
+        where
+            l.raw_file = replace(filename, $raw_dir || '/', '')
+            and log_offset between l.first_offset and l.last_offset
+    )

@@ -18,7 +18,7 @@ FIRST_DAY: Final = date(2026, 1, 5)
 
 
 def events_by_day(users: int, days: int) -> Iterator[list[Event]]:
-    """What arrives on each of the days of these users' nights, in order of arrival; all dialects take part."""
+    """What arrives on each of the days of these users, all dialects among them, in order of arrival."""
     sleepers = population(1, users)
     dialects = rotation(sleeper.user_id for sleeper in sleepers)
     arrivals: defaultdict[date, list[Event]] = defaultdict(list)

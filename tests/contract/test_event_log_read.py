@@ -88,6 +88,19 @@ def test_a_seek_resumes_at_exactly_that_record(
     assert values(read(reader, 3)) == [b"7", b"8", b"9"]
 
 
+def test_the_position_is_behind_what_was_read_or_where_a_seek_went(
+    log_settings: Settings, opened: Callable[..., EventLogReader]
+) -> None:
+    home = home_of(append_all(log_settings, numbered(5)))
+    reader = opened()
+    read(reader, 5)
+    assert reader.position(home) == 5
+    reader.seek(home, 2)
+    assert reader.position(home) == 2
+    read(reader, 3)
+    assert reader.position(home) == 5
+
+
 def test_a_seek_in_the_callback_of_an_assignment_comes_before_the_first_record(
     log_settings: Settings, opened: Callable[..., EventLogReader]
 ) -> None:

@@ -48,12 +48,12 @@ class Fate:
     times: int
     what: signal.Signals
 
-    def meet(self, point: Point) -> None:
+    def meet(self, point: Point, file: object = None) -> None:
         """Let it happen, if it is time."""
         if point is self.point:
             self.times -= 1
             if self.times == 0:
-                log_event(logging.getLogger(__name__), logging.INFO, REACHED, point=point)
+                log_event(logging.getLogger(__name__), logging.INFO, REACHED, point=point, file=str(file))
                 os.kill(os.getpid(), self.what)
 
 
@@ -90,9 +90,9 @@ class FaultyFiles(FileOperations):
 
     def sync(self, file: BinaryIO) -> None:
         file.flush()
-        self._meet(Point.BEFORE_SYNC)
+        self._meet(Point.BEFORE_SYNC, file.name)
         super().sync(file)
-        self._meet(Point.AFTER_SYNC)
+        self._meet(Point.AFTER_SYNC, file.name)
 
     def publish(self, temporary: Path, final: Path) -> None:
         self._meet(Point.BEFORE_LINK)
@@ -115,7 +115,7 @@ def faulty_reader(
         commit(next_offsets)
         fate.meet(Point.AFTER_COMMIT)
 
-    reader.commit = commit_faultily  # type: ignore[method-assign]
+    reader.commit = commit_faultily  # type: ignore[method-assign]  # a fault is put where the reader is sound
     return reader
 
 

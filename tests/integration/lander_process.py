@@ -11,7 +11,8 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any, Self
 
@@ -58,7 +59,7 @@ class LanderProcess:
     def __init__(self, settings: Settings, *options: str) -> None:
         self._lines_path = settings.data_dir / f"lander-{time.time_ns()}.log"
         settings.data_dir.mkdir(parents=True, exist_ok=True)
-        values = settings.model_dump(mode="json", exclude_defaults=True)
+        values = {"lander_port": 0} | settings.model_dump(mode="json", exclude_defaults=True)
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("ASLEEP_")}
         with self._lines_path.open("wb") as lines:
             self._process = subprocess.Popen(
@@ -73,6 +74,15 @@ class LanderProcess:
         """The logged events with this message."""
         lines = self._lines_path.read_text(encoding="utf-8").splitlines()
         return [event for event in map(json.loads, lines) if event["message"] == message]
+
+    def get(self, page: str) -> tuple[int, str]:
+        """Status and text of one of its pages, as soon as it listens."""
+        wait_until(lambda: self.logged("lander listening"), "the lander to listen")
+        connection = HTTPConnection("127.0.0.1", self.logged("lander listening")[0]["port"], timeout=10)
+        with closing(connection):
+            connection.request("GET", page)
+            reply = connection.getresponse()
+            return reply.status, reply.read().decode()
 
     def wait(self) -> int:
         """Wait for the end, and return the exit status."""

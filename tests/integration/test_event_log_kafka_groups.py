@@ -8,13 +8,13 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
-from kafka import KafkaProducer
 
 from ingest.event_log import open_reader
 from ingest.event_log.base import LogUnavailable, Partition, UnreadableRecord
 from ingest.records import Topic
 from ingest.settings import Settings
 from tests.event_log import ignore, taken, wait_until, writing
+from tests.integration.broken_batches import break_batches, flip_a_bit
 from tests.integration.group_member import Member
 from tests.kafka_broker import Broker, free_port
 
@@ -111,45 +111,26 @@ def test_a_failure_while_partitions_are_taken_comes_out_of_poll_as_it_is(setting
         assert type(first.failure) is Broken
 
 
-class NotText(str):
-    """A header name that is no text: other clients may write such names, ours can not read them."""
-
-    __slots__ = ()
-
-    def encode(self, *_: object) -> bytes:
-        return b"\xff\xfe"
-
-
 def test_a_record_that_can_not_be_read_is_named_at_every_poll_until_the_reader_seeks_past_it(
-    settings: Settings,
+    settings: Settings, three_records: Partition, fragile_kafka: Broker
 ) -> None:
-    async def make() -> Position:
-        async with writing(settings) as writer:
-            return await taken(writer)
-
-    before = asyncio.run(make())
-    foreign = KafkaProducer(bootstrap_servers=settings.log_url.removeprefix("kafka://"))
-    for headers in ([(NotText("x"), b"")], []):
-        foreign.send(Topic.EVENTS.value, b"foreign", b"key", headers, partition=before.partition).get(
-            timeout=10
-        )
-    foreign.close()
-    home = Partition(before.topic, before.partition)
+    break_batches(fragile_kafka, three_records, {1: flip_a_bit})
     read: list[int] = []
     reader = open_reader(settings, [Topic.EVENTS], "group", ignore, ignore)
 
     def poll() -> bool:
-        read.extend(record.offset for record in reader.poll(0.2, 100).get(home, ()))
+        read.extend(record.offset for record in reader.poll(0.2, 100).get(three_records, ()))
         return False
 
+    where = f"asleep.events-{three_records.partition} .* offset 1"
     try:
-        with pytest.raises(UnreadableRecord, match=f"asleep.events-{home.partition} .* offset 1") as failure:
+        with pytest.raises(UnreadableRecord, match=where) as failure:
             wait_until(poll, "the record that can not be read")
-        assert (failure.value.partition, failure.value.offset) == (home, 1)
+        assert (failure.value.partition, failure.value.offset) == (three_records, 1)
         assert read == [0]
         with pytest.raises(UnreadableRecord):
             reader.poll(0.2, 100)
-        reader.seek(home, 2)
+        reader.seek(three_records, 2)
         wait_until(lambda: poll() or read == [0, 2], "the record behind it")
     finally:
         reader.close()

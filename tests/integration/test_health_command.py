@@ -1,4 +1,4 @@
-"""What `asleep health receiver` makes of the answers of a receiver."""
+"""What `asleep health` makes of the answers of a receiver or a lander."""
 
 from __future__ import annotations
 
@@ -108,6 +108,15 @@ def test_a_receiver_that_speaks_https_is_asked_in_https(tmp_path: Path) -> None:
         settings = _settings(port, tmp_path, tls_certificate_file=chain, tls_key_file=key)
         assert problem(Part.RECEIVER, settings) is None
         assert problem(Part.RECEIVER, _settings(port, tmp_path)) is not None
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0", "::"])
+def test_a_lander_is_asked_at_its_own_port_whatever_it_listens_on(host: str, tmp_path: Path) -> None:
+    with _receiver(200, READY) as port:
+        assert problem(Part.LANDER, _settings(1, tmp_path, lander_host=host, lander_port=port)) is None
+    with _receiver(503, {"status": "not_ready", "problems": {"raw_files": "no room"}}) as port:
+        found = problem(Part.LANDER, _settings(1, tmp_path, lander_host=host, lander_port=port))
+        assert "no room" in str(found)
 
 
 def test_something_else_that_listens_there_is_told_from_a_receiver(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from dagster_shared.serdes import serialize_value
 
 import pipelines.definitions
 from ingest.settings import Settings
-from pipelines.assets import JOB_NAME, POOL, BuildConfig
+from pipelines.assets import JOB_NAME, LANDED, POOL, BuildConfig
 from pipelines.checks import PUBLISHED
 from pipelines.definitions import build_defs
 from pipelines.models import Layer, load_models
@@ -79,7 +79,7 @@ print([path for path in opened if not path.endswith((".py", ".pyc")) and "/.venv
 
 
 def test_each_model_is_an_asset_in_the_group_of_its_layer(nodes: dict[str, dg.AssetSpec]) -> None:
-    assert nodes.keys() - MODELS.keys() == {"raw_events", "raw_attempts", "users_file", PUBLISHED}
+    assert nodes.keys() - MODELS.keys() == {"raw_events", "raw_attempts", "users_file", LANDED, PUBLISHED}
     for name, model in MODELS.items():
         assert nodes[name].group_name == model.layer
         assert model.description in (nodes[name].description or "")
@@ -95,6 +95,8 @@ def test_assets_depend_on_what_their_sql_reads(nodes: dict[str, dg.AssetSpec]) -
     assert reads["stg_events"] == {"raw_events"}
     assert reads["stg_attempts"] == {"raw_attempts"}
     assert reads["stg_users"] == {"users_file"}
+    assert reads["stg_landing_proof"] == {LANDED}
+    assert reads[LANDED] == {"raw_events", "raw_attempts"}
     for name, model in MODELS.items():
         if model.layer is not Layer.STAGING:
             assert reads[name] == model.depends_on
@@ -106,7 +108,10 @@ def test_each_check_is_on_its_table_and_blocks_if_it_says_so(defs: dg.Definition
     specs = [graph.get_check_spec(key) for key in graph.asset_check_keys]
     ours = {(spec.asset_key.to_user_string(), spec.name): spec for spec in specs}
     checks = {(check.table, check.name): check for check in load_checks()}
-    assert ours.keys() - checks.keys() == {(PUBLISHED, "newest_event_is_recent")}
+    assert ours.keys() - checks.keys() == {
+        (PUBLISHED, "newest_event_is_recent"),
+        (LANDED, "every_offset_is_landed_once"),
+    }
     for key, check in checks.items():
         assert ours[key].blocking == (check.severity is Severity.BLOCK)
         assert check.description in (ours[key].description or "")
@@ -119,7 +124,7 @@ def test_the_steps_of_a_run_share_one_process_and_one_writer(defs: dg.Definition
 
 
 def test_what_a_run_may_be_asked_for_is_explained_and_optional(defs: dg.Definitions) -> None:
-    assert BuildConfig.model_fields.keys() == {"full", "as_of"}
+    assert BuildConfig.model_fields.keys() == {"full", "forget", "as_of"}
     assert all(field.description for field in BuildConfig.model_fields.values())
     assert dg.validate_run_config(defs.resolve_job_def(JOB_NAME), {})
 
@@ -130,7 +135,11 @@ def test_sensor_and_schedules_are_on_from_the_start(defs: dg.Definitions) -> Non
         "new_raw_files": dg.DefaultSensorStatus.RUNNING
     }
     schedules = repository.schedule_defs
-    assert {schedule.name for schedule in schedules} == {"nightly_build", "weekly_trends_monday"}
+    assert {schedule.name for schedule in schedules} == {
+        "nightly_upkeep",
+        "nightly_build",
+        "weekly_trends_monday",
+    }
     assert {schedule.default_status for schedule in schedules} == {dg.DefaultScheduleStatus.RUNNING}
 
 

@@ -44,11 +44,12 @@ def test_nearly_every_column_has_a_source(lineage: dict[str, Sources], inspectio
 
 
 def test_a_column_is_followed_through_every_step_of_the_query(lineage: dict[str, Sources]) -> None:
-    assert lineage["weekly_trends"]["waso_seconds_mean"] == [
-        ("sessions", "is_main_sleep"),
-        ("sessions", "validity"),
-        ("sessions", "waso_seconds"),
+    assert lineage["int_user_weeks"]["waso_seconds_sum"] == [
+        ("int_main_sleeps", "session_id"),
+        ("int_sessions", "validity"),
+        ("int_sessions", "waso_seconds"),
     ]
+    assert lineage["weekly_trends"]["waso_seconds_mean_change"] == [("int_week_figures", "waso_seconds_mean")]
 
 
 def test_an_empty_warehouse_has_no_night_to_show(inspection: Inspection) -> None:

@@ -48,7 +48,7 @@ def test_every_column_of_a_mart_has_its_header_as_comment_and_no_header_is_witho
             assert comments[model.name] == dict(model.columns), model.name
         else:
             assert model.columns.keys() <= comments[model.name].keys(), model.name
-    for table in ("build_info", "loaded_files"):
+    for table in ("build_info", "loaded_offsets", "raw_files"):
         assert None not in comments[table].values(), table
 
 
@@ -59,7 +59,7 @@ def test_every_table_and_view_has_a_comment(database: duckdb.DuckDBPyConnection)
             " select view_name, comment from duckdb_views() where not internal"
         ).fetchall()
     )
-    assert comments.keys() == MODELS.keys() | {"build_info", "loaded_files"}
+    assert comments.keys() == MODELS.keys() | {"build_info", "loaded_offsets", "raw_files"}
     assert None not in comments.values()
     for model in MODELS.values():
         assert comments[model.name] == f"{model.description} Grain: {model.grain}."
@@ -67,14 +67,20 @@ def test_every_table_and_view_has_a_comment(database: duckdb.DuckDBPyConnection)
 
 @pytest.mark.parametrize("model", MODELS.values(), ids=list(MODELS))
 def test_a_model_computes_what_its_rebuild_rule_deletes(model: Model) -> None:
-    """Rows of sessions or users that were not touched would be inserted a second time."""
-    wanted = {RebuildBy.SESSION: "touched_sessions", RebuildBy.USER: "touched_users"}.get(model.rebuild_by)
+    """Rows of sessions, weeks or users that were not touched would be inserted a second time."""
+    wanted = {
+        RebuildBy.SESSION: "touched_sessions",
+        RebuildBy.WEEK: "touched_weeks",
+        RebuildBy.USER: "touched_users",
+        RebuildBy.CALENDAR_WEEK: "touched_calendar_weeks",
+    }.get(model.rebuild_by)
     named = set(re.findall(r"\btouched_\w+\b", model.sql))
     assert named == ({wanted} if wanted else set())
 
 
 def test_a_model_reads_only_what_is_rebuilt_before_it() -> None:
-    order = [RebuildBy.FILE, RebuildBy.SESSION, RebuildBy.USER, RebuildBy.ALL]
+    order = [RebuildBy.FILE, RebuildBy.SESSION, RebuildBy.WEEK, RebuildBy.USER]
+    order += [RebuildBy.ALL, RebuildBy.CALENDAR_WEEK]
     for model in MODELS.values():
         for name in model.depends_on:
             read = MODELS[name].rebuild_by
@@ -87,7 +93,7 @@ def test_models_come_after_those_that_they_read() -> None:
     for name, model in MODELS.items():
         assert model.depends_on <= seen
         seen.add(name)
-    assert MODELS["sessions"].depends_on == {"int_sessions", "int_vendor_statistics"}
+    assert MODELS["sessions"].depends_on >= {"int_main_sleeps", "int_sessions", "int_vendor_statistics"}
 
 
 def literals(name: str) -> set[str]:

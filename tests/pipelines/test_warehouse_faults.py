@@ -31,7 +31,7 @@ from tests.raw_events import Event, land, simulated_events
 
 AS_OF = datetime(2026, 1, 10, tzinfo=UTC)
 PATIENCE_SECONDS = 60
-OF_THE_BUILD_ITSELF = {"loaded_files", "build_info"}
+OF_THE_BUILD_ITSELF = {"loaded_offsets", "raw_files", "build_info"}
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -4,33 +4,36 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pysleep import SleepStageCalculator
 
 from ingest.settings import Settings
 from pipelines.simulation.dialects import Dialect, calls_of
 from pipelines.simulation.night import Night
-from pipelines.simulation.nights import read_scored_nights
 from pipelines.simulation.recordings import simulated_nights
 from pipelines.simulation.sleepers import population
 from tests.builds import build_of, open_build, run_build, settings_for
 from tests.raw_events import Event, land
-
-SCORED_NIGHTS = Path(__file__).parents[3] / "shared" / "nights"
-BEGIN = datetime(2026, 1, 5, 22, 0, tzinfo=UTC)
-AS_OF = datetime(2026, 3, 1, tzinfo=UTC)
-
-Key = tuple[str, str]
+from tests.sql.hypnograms import (
+    AS_OF,
+    ONE_BUILD_EACH,
+    Key,
+    hypnograms,
+    report,
+    scored_nights,
+    session_rows,
+)
 
 LINEAGE = {
     *("inference_events", "final_reports", "duplicate_events"),
-    *("first_received_at", "last_received_at", "raw_receipt_id", "started_at_source"),
+    *("first_received_at", "last_received_at", "started_at_source"),
+    *("raw_receipt_id", "stages_receipt_id"),
 }
 UNSAID_BY_SOME = {"snoring_seconds", "unstable_breath_seconds", "missing_data_ratio", "peculiarities"}
 """What not every dialect has a field for."""
@@ -61,28 +64,6 @@ def by_pysleep(stages: Sequence[int]) -> dict[str, Any]:
     return seconds | {"waso_count": stat.waso_count, "sleep_cycle_count": stat.sleep_cycle_count}
 
 
-def session_rows(built: Settings, columns: Sequence[str], users: str = "") -> dict[Key, dict[str, Any]]:
-    """Rows of sessions by their key, of users that begin with this word."""
-    with open_build(built) as connection:
-        rows = connection.execute(
-            f"select user_id, session_id, {', '.join(columns)} from sessions where starts_with(user_id, ?)",
-            [users],
-        ).fetchall()
-    return {(user, session): dict(zip(columns, values, strict=True)) for user, session, *values in rows}
-
-
-def report(user: str, stages: Sequence[int]) -> Event:
-    """A final report of these stages."""
-    end = BEGIN + timedelta(seconds=30 * len(stages))
-    session = {
-        "id": "s",
-        "start_time": BEGIN.isoformat(),
-        "end_time": end.isoformat(),
-        "sleep_stages": stages,
-    }
-    return Event(body={"event": "SESSION_COMPLETE", "data": {"user_id": user, "session": session}})
-
-
 @pytest.fixture(scope="module")
 def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     return settings_for(tmp_path_factory.mktemp("statistics"))
@@ -90,16 +71,9 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 
 _examples = itertools.count(1)
 
-RUNS = st.tuples(st.integers(0, 3), st.sampled_from([1, 2, 5, 9, 10, 11, 19, 20, 21, 40]))
-HYPNOGRAMS = st.lists(RUNS, min_size=1, max_size=25).map(
-    lambda runs: [stage for stage, epochs in runs for _ in range(epochs)]
-)
 
-
-@given(nights=st.lists(HYPNOGRAMS, min_size=1, max_size=40))
-@settings(
-    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
-)
+@given(nights=st.lists(hypnograms(0), min_size=20, max_size=40))
+@ONE_BUILD_EACH
 def test_statistics_of_any_hypnogram_are_those_of_pysleep(
     warehouse: Settings, nights: list[list[int]]
 ) -> None:
@@ -109,12 +83,6 @@ def test_statistics_of_any_hypnogram_are_those_of_pysleep(
     run_build(warehouse, AS_OF)
     expected = {(user, "s"): by_pysleep(stages) for user, stages in told.items()}
     assert session_rows(warehouse, list(by_pysleep([0])), word) == expected
-
-
-def scored_nights() -> list[Night]:
-    if not SCORED_NIGHTS.exists():
-        pytest.skip(f"no scored nights at {SCORED_NIGHTS}")
-    return read_scored_nights(SCORED_NIGHTS, date(2026, 1, 5))
 
 
 def made_up_nights() -> list[Night]:

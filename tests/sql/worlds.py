@@ -22,8 +22,13 @@ KEYS: Final = {
     "stage_timelines": ("user_id", "session_id", "epoch_index"),
     "stage_runs": ("user_id", "session_id", "run_index"),
     "weekly_trends": ("user_id", "week_start"),
+    "weekly_activity": ("week_start",),
     "users": ("user_id",),
     "cohort_metrics": ("cohort_type", "cohort", "week_start nulls first"),
+    "cohort_retention": ("cohort_type", "cohort", "weeks_since"),
+    "nightly_completeness": ("user_id", "sleep_date"),
+    "stat_reconciliation": ("user_id", "session_id", "metric"),
+    "session_events": ("user_id", "session_id", "received_at", "receipt_id"),
     "quarantined_events": ("first_seen_at", "receipt_id"),
     "webhook_attempts": ("received_at", "receipt_id"),
 }

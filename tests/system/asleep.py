@@ -51,6 +51,7 @@ class Installation:
     def __post_init__(self) -> None:
         self.port = free_port()
         self.dagster_port = free_port()
+        self.lander_port = free_port()
 
     @property
     def environment(self) -> dict[str, str]:
@@ -61,6 +62,7 @@ class Installation:
             "ASLEEP_API_KEYS": self.api_key,
             "ASLEEP_PORT": str(self.port),
             "ASLEEP_DAGSTER_PORT": str(self.dagster_port),
+            "ASLEEP_LANDER_PORT": str(self.lander_port),
         }
         return inherited | ours | self.settings
 

@@ -13,8 +13,8 @@ SMALL = ("demo", "--users", "3", "--days", "3")
 
 NIGHTS = """
     select * exclude (duplicate_events, first_received_at, last_received_at, raw_receipt_id,
-                      started_at, ended_at, started_local, ended_local, sleep_date, week_start,
-                      sleep_onset_at, wake_at, sleep_onset_local, wake_local, midsleep_local)
+                      stages_receipt_id, started_at, ended_at, started_local, ended_local, sleep_date,
+                      week_start, sleep_onset_at, wake_at, sleep_onset_local, wake_local, midsleep_local)
     from sessions
     order by user_id, session_id
 """

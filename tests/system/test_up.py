@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -99,3 +100,15 @@ def test_ctrl_c_loses_nothing(tmp_path: Path) -> None:
     verified = place.run("verify", "--deep", "--receipts", str(asked))
     assert verified.returncode == 0, verified.stdout
     assert "50 of 50 asked receipts" in verified.stdout
+
+
+@pytest.mark.slow
+def test_a_port_of_the_lander_that_something_else_listens_on_is_named_before_anything_starts(
+    tmp_path: Path,
+) -> None:
+    place = Installation(tmp_path / "data")
+    with socket.create_server(("127.0.0.1", place.lander_port)):
+        ended = place.run("up")
+    assert ended.returncode == 2
+    assert f"ASLEEP_LANDER_PORT: can not listen on port {place.lander_port}" in ended.stderr
+    assert not (place.data_dir / "logs").exists()

@@ -28,7 +28,7 @@ ATTEMPTS = Partition(Topic.ATTEMPTS.value, 0)
 
 
 def settings_of(tmp_path: Path, **changed: Any) -> Settings:
-    return Settings(data_dir=tmp_path, **changed)
+    return Settings(**{"data_dir": tmp_path, "lander_port": 0, **changed})
 
 
 def land_once(tmp_path: Path, log: ReadableLog, files: FileOperations | None = None, **changed: Any) -> int:

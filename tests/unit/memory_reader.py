@@ -46,7 +46,10 @@ class ReadableLog:
     ends: dict[Partition, int] = field(default_factory=dict)
     committed: dict[Partition, int] = field(default_factory=dict)
     unavailable: bool = False
+    reader: type[MemoryReader] | None = None
+    opened: list[MemoryReader] = field(default_factory=list)
     readers: list[MemoryReader] = field(default_factory=list)
+    """Those that have polled: who only looks on is none of the group."""
 
     def append(
         self,
@@ -83,8 +86,8 @@ class ReadableLog:
     def connect(self, on_assigned: Rebalanced, on_revoked: Rebalanced) -> MemoryReader:
         """Open a reader; all partitions are assigned to it by its first poll."""
         self.check()
-        self.readers.append(MemoryReader(self, on_assigned, on_revoked))
-        return self.readers[-1]
+        self.opened.append((self.reader or MemoryReader)(self, on_assigned, on_revoked))
+        return self.opened[-1]
 
     def check(self) -> None:
         if self.unavailable:
@@ -110,6 +113,8 @@ class MemoryReader:
 
     def poll(self, timeout_seconds: float, max_records: int) -> Mapping[Partition, Sequence[MemoryRecord]]:
         assert timeout_seconds >= 0
+        if not self.polls:
+            self.log.readers.append(self)
         self.polls += 1
         self.log.check()
         if self.pending_revoke:

@@ -25,6 +25,7 @@ DAGSTER_ROOMS = {
         "table_metadata",
         "checks",
         "assets",
+        "upkeep",
         "sensors",
         "schedules",
         "definitions",
@@ -34,11 +35,17 @@ DAGSTER_ROOMS = {
 }
 SEAM = {
     *("ingest.settings", "ingest.records", "ingest.durable_files"),
-    *("ingest.raw_store", "ingest.raw_store.base", "ingest.landed_files", "ingest.coverage"),
-    "ingest.parquet_files",
+    *(
+        "ingest.raw_store",
+        "ingest.raw_store.base",
+        "ingest.raw_store.objects",
+        "ingest.landed_files",
+        "ingest.coverage",
+    ),
+    *("ingest.parquet_files", "ingest.retention"),
 }
 """What the warehouse may know of ingest: settings, words and files, nothing of HTTP or the log."""
-FRONT_ROOMS = {"pipelines.commands", "pipelines.cli"}
+FRONT_ROOMS = {"pipelines.upkeep", "pipelines.commands", "pipelines.cli"}
 
 NOT_AT_IMPORT = {
     *("open", "connect", "Settings", "mkdir", "read_text", "read_bytes", "write_text", "iterdir"),

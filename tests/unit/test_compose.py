@@ -101,6 +101,16 @@ def test_the_published_ports_are_the_ones_listened_on(monkeypatch: pytest.Monkey
     assert SERVICES["dagster-webserver"]["ports"] == [f"127.0.0.1:{dagster_port}:{dagster_port}"]
 
 
+def test_the_landers_pages_are_asked_where_it_listens_and_reached_from_beside_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lander = settings_of("lander", monkeypatch)
+    default_port = Settings.model_fields["lander_port"].default
+    assert (lander.lander_host, lander.lander_port) == ("0.0.0.0", default_port)
+    assert SERVICES["lander"]["healthcheck"]["test"] == ["CMD", "asleep", "health", "lander"]
+    assert "ports" not in SERVICES["lander"]
+
+
 def test_every_service_is_watched_and_comes_back() -> None:
     for name, service in SERVICES.items():
         assert service["restart"] == "unless-stopped", name

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from ingest.event_log.kafka_batches import Ends, Record
+
 UNFORESEEN = RuntimeError("can't start new thread")
 
 
@@ -38,12 +41,17 @@ class Producer:
     def __init__(self, answer: Callable[[Future], None]) -> None:
         self._answer = answer
         self.sent: list[Future] = []
+        self.wake_ups: list[int] = []
 
-    def send(self, *_: object) -> Future:
-        sent = Future()
+    def hand_over(self, record: Record, ends: Ends) -> bool:
+        sent = Future().add_errback(partial(ends.refused, record[0]))
         self.sent.append(sent)
         self._answer(sent)
-        return sent
+        return True
+
+    def wake(self) -> None:
+        """Note how many records there were."""
+        self.wake_ups.append(len(self.sent))
 
     def retire(self) -> None:
         for sent in self.sent:
@@ -185,3 +193,37 @@ def test_giving_up_a_producer_does_not_hide_why(settings: Settings, connects: Ca
 
     writing_to_kafka(settings, scenario)
     assert "NotLeaderForPartition" in (problems[0] or "")
+
+
+def test_the_records_of_one_turn_of_the_loop_wake_the_producer_once(
+    settings: Settings, connects: Callable[..., None]
+) -> None:
+    producer = Producer(hang)
+    connects(producer)
+
+    async def scenario(writer: KafkaWriter) -> None:
+        await until_well(writer)
+        await eventually(lambda: writer._producer is not None, "its producer")
+        for _ in range(2):
+            futures = [writer.append("topic", *RECORD) for _ in range(3)]
+            await asyncio.sleep(0)
+        assert producer.wake_ups == [3, 6]
+        for future in futures:
+            future.cancel()
+
+    writing_to_kafka(settings, scenario)
+
+
+def test_in_trouble_the_producer_is_woken_without_new_records(
+    settings: Settings, connects: Callable[..., None]
+) -> None:
+    producer = Producer(failing(NotLeaderForPartitionError("no leader")))
+    connects(producer)
+
+    async def scenario(writer: KafkaWriter) -> None:
+        await until_well(writer)
+        with pytest.raises(AppendTimeout):
+            await writer.append("topic", *RECORD)
+        await eventually(lambda: producer.wake_ups[:2] == [1, 1], "a second wake-up")
+
+    writing_to_kafka(settings, scenario)

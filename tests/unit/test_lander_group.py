@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+from contextlib import closing
 from pathlib import Path
 
 import pyarrow as pa
@@ -12,7 +13,11 @@ import pytest
 
 from ingest.durable_files import FileOperations
 from ingest.landed_files import LandedRange
+from ingest.lander_metrics import LanderMetrics
+from ingest.lander_state import LanderState
+from ingest.landing import Landing
 from ingest.parquet_files import SCHEMA, write_parquet
+from ingest.raw_store import open_store
 from tests.unit.memory_landing import (
     assert_exactly_once,
     land_once,
@@ -139,3 +144,21 @@ def test_a_lander_that_stands_still_in_the_wrong_place_is_not_awaited_for_ever(
     os.close(others)
     assert leftovers(tmp_path) == []
     assert land_once(tmp_path, log) == 2
+
+
+def test_a_lander_that_lands_once_lets_no_other_wait_for_the_last_it_has_read(tmp_path: Path) -> None:
+    log = ReadableLog()
+    log.append(4)
+    settings = settings_of(tmp_path, land_max_age_seconds=3600)
+    store = open_store(settings)
+    store.prepare()
+    landing = Landing(settings, [EVENTS.topic], log.connect, store, LanderMetrics(LanderState(lambda: False)))
+    with closing(landing):
+        ends = landing.ends()
+        for _ in range(2):
+            landing.turn()
+            landing.land_reached(ends)
+        log.append(1)
+        landing.turn()
+        landing.land_reached(ends)
+        assert spans(tmp_path) == [(0, 3)]

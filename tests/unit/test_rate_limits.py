@@ -7,8 +7,10 @@ import sys
 import tracemalloc
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
+from limits import parse
+from limits.strategies import FixedWindowRateLimiter
 
 from ingest.rate_limits import MAX_TRACKED, BoundedStorage, RateLimits, caller_of
 from ingest.settings import Settings
@@ -75,6 +77,23 @@ def test_after_the_seconds_it_was_told_a_caller_passes_however_often_it_tried_me
     assert few.of_key(KEY) is None
 
 
+@given(
+    st.sampled_from(["3/second", "2/minute", "1/hour"]),
+    st.lists(st.tuples(st.sampled_from("ab"), st.sampled_from([0.0, 0.4, 61.0, 4000.0])), max_size=40),
+)
+def test_a_limit_is_that_of_the_library(rate: str, calls: list[tuple[str, float]]) -> None:
+    clock = Clock()
+    ours = limits(clock, address=rate)
+    theirs = FixedWindowRateLimiter(BoundedStorage(clock))
+    for caller, pause in calls:
+        clock.now += pause
+        seconds = ours.of_address(caller)
+        assert (seconds is None) is theirs.hit(parse(rate), caller)
+        if seconds is not None:
+            ends_at = theirs.get_window_stats(parse(rate), caller).reset_time
+            assert seconds - 1 < ends_at - clock.now <= seconds
+
+
 def test_callers_do_not_share_a_limit_and_neither_do_keys_and_addresses(clock: Clock) -> None:
     one = limits(clock, address="1/hour", key="1/hour")
     assert [one.of_address("192.0.2.1"), one.of_address("192.0.2.2"), one.of_key(KEY)] == [None] * 3
@@ -103,6 +122,8 @@ def test_a_caller_is_an_ipv4_address_or_an_ipv6_network(
 
 
 @given(st.text())
+@example("::\0")
+@example("::\ud800")
 def test_what_a_proxy_names_is_a_caller_whatever_it_is_and_takes_little_room(address: str) -> None:
     assert len(caller_of(address)) <= 64
 

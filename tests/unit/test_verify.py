@@ -64,8 +64,8 @@ def test_all_that_is_accepted_and_landed_is_told_in_numbers(tmp_path: Path, log:
 @pytest.mark.usefixtures("files")
 def test_the_reader_never_polls_and_is_closed(tmp_path: Path, log: ReadableLog) -> None:
     check(tmp_path, log)
-    assert log.readers[-1].polls == 0
-    assert log.readers[-1].closed
+    assert log.opened[-1].polls == 0
+    assert log.opened[-1].closed
 
 
 def test_nothing_accepted_and_nothing_landed_is_well(tmp_path: Path) -> None:
@@ -101,6 +101,7 @@ def test_lag_is_told(tmp_path: Path, log: ReadableLog) -> None:
     log.append(5)
     report = check(tmp_path, log)
     assert report.problems == (f"{AT}8..12: not yet landed",)
+    assert (report.on_their_way, report.faults) == (report.problems, ())
     assert report.partitions[1].not_yet_landed == 5
 
 
@@ -118,9 +119,14 @@ def test_what_the_log_dropped_before_anybody_noticed_is_told(tmp_path: Path, log
 def test_a_doubled_range_is_found(tmp_path: Path, log: ReadableLog, files: list[LandedRange]) -> None:
     other = LandedRange("memory", *EVENTS, 3, 4, files[0].received_date)
     rewrite(path_of(tmp_path, other), pq.ParquetFile(path_of(tmp_path, files[1])).read().slice(0, 2), other)
-    report = check(tmp_path, log)
-    assert report.problems == (f"{AT}3..4: in more than one file",)
-    assert report.partitions[1].twice == 2
+    report = check(tmp_path, log, deep=True)
+    assert report.ok
+    [note] = report.notes
+    assert note.startswith("asleep.events[0]: 1 files hold nothing that others do not hold")
+    events = report.partitions[1]
+    assert (events.twice, events.superfluous, events.rows) == (2, 1, 8)
+    assert report.receipts is not None
+    assert report.receipts.repeated_rows == 1
 
 
 def test_a_copy_in_the_folder_of_another_date_is_found(
@@ -129,9 +135,11 @@ def test_a_copy_in_the_folder_of_another_date_is_found(
     folder = path_of(tmp_path, files[1]).parent.parent / "received_date=2020-01-01"
     folder.mkdir()
     shutil.copy(path_of(tmp_path, files[1]), folder)
-    problems = check(tmp_path, log).problems
-    assert f"{AT}3..5: in more than one file" in problems
-    assert any("of another date" in problem and "2020-01-01" in problem for problem in problems)
+    report = check(tmp_path, log)
+    [problem] = report.problems
+    assert "of another date" in problem
+    assert "2020-01-01" in problem
+    assert report.partitions[1].superfluous == 1
 
 
 def test_a_truncated_file_is_named(tmp_path: Path, log: ReadableLog, files: list[LandedRange]) -> None:

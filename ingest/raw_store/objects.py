@@ -1,0 +1,142 @@
+"""Landed files as objects of a bucket of S3 or of Google Cloud Storage, or of a server that speaks like them.
+
+By obstore: it creates an object only where there is none, in one call, which pyarrow's file systems can not.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+from typing import TYPE_CHECKING, BinaryIO, Final, cast
+
+import obstore
+from obstore.exceptions import AlreadyExistsError, BaseError
+from obstore.fsspec import FsspecStore
+from obstore.store import GCSStore, S3Store, from_url
+
+from ingest.raw_store.base import Write
+
+if TYPE_CHECKING:
+    from obstore.store import ClientConfig, RetryConfig
+    from typing_extensions import Buffer
+
+_CLIENT: Final[ClientConfig] = {"timeout": "30s", "connect_timeout": "5s", "allow_http": True}
+"""Plain HTTP is for a server that somebody names by such an address; those of the clouds are HTTPS."""
+_READ_BYTES: Final = 256 * 1024
+_RETRIES: Final[RetryConfig] = {"max_retries": 3, "retry_timeout": timedelta(seconds=20)}
+
+
+class StoreUnavailable(OSError):
+    """The store did not do what it was asked; its own words, without what it was sent."""
+
+
+class ObjectStore:
+    """A RawStore below `url`, as `s3://BUCKET/PREFIX`. Credentials come from the cloud's own variables.
+
+    There are no locks: two landers may create files that overlap, which readers resolve (ingest/coverage.py).
+    A file is held in memory while it is written.
+    """
+
+    is_exclusive: Final = False
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._store = cast("S3Store | GCSStore", from_url(url, client_options=_CLIENT, retry_config=_RETRIES))
+
+    @property
+    def url(self) -> str:
+        """The address, as it was given."""
+        return self._url
+
+    def prepare(self) -> None:
+        """Ask for what is there: a bucket that is not, or may not be read, is told at once."""
+        with _as_os_error():
+            next(iter(obstore.list(self._store, chunk_size=1)), None)
+
+    def names(self, folder: str) -> list[str]:
+        """The names of all objects below a folder."""
+        with _as_os_error():
+            chunks = obstore.list(self._store, prefix=folder or None)
+            return [entry["path"] for chunk in chunks for entry in chunk]
+
+    def open(self, name: str) -> BinaryIO:
+        """A file that fetches what is read of it."""
+        return io.BufferedReader(_Object(self._store, name), _READ_BYTES)
+
+    def create(self, name: str, write: Write, check: Callable[[], None], *, alone_in: str) -> int:
+        """Write in memory, check, and put the object in one call where there is none of that name."""
+        del alone_in
+        written = io.BytesIO()
+        write(written)
+        size_bytes = written.tell()
+        check()
+        try:
+            with _as_os_error():
+                obstore.put(self._store, name, written.getbuffer(), mode="create", use_multipart=False)
+        except AlreadyExistsError as error:
+            raise FileExistsError(f"{self._url}/{name}") from error
+        return size_bytes
+
+    def settle(self, names: Collection[str]) -> None:
+        """Nothing is left to do: an object that can be seen is kept."""
+
+    def remove(self, name: str) -> None:
+        """Delete the object."""
+        with _as_os_error(), suppress(FileNotFoundError):
+            obstore.delete(self._store, name)
+
+    def sweep(self, folder: str) -> list[str]:
+        """Nothing is ever left unfinished."""
+        del folder
+        return []
+
+
+def file_system(url: str) -> FsspecStore:
+    """The file system of an address, by which DuckDB reads objects."""
+    if url.startswith("s3://"):
+        return FsspecStore("s3", client_options=_CLIENT, retry_config=_RETRIES)
+    return FsspecStore("gs", client_options=_CLIENT, retry_config=_RETRIES)
+
+
+class _Object(io.RawIOBase):
+    """An object as a file that can be read and sought in."""
+
+    def __init__(self, store: S3Store | GCSStore, name: str) -> None:
+        self._store = store
+        self._name = name
+        self._at = 0
+        with _as_os_error():
+            self._size = obstore.head(store, name)["size"]
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        self._at = max(0, offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence])
+        return self._at
+
+    def readinto(self, buffer: Buffer, /) -> int:
+        target = memoryview(buffer).cast("B")
+        length = min(len(target), self._size - self._at)
+        if length <= 0:
+            return 0
+        with _as_os_error():
+            found = obstore.get_range(self._store, self._name, start=self._at, length=length)
+        target[: len(found)] = found
+        self._at += len(found)
+        return len(found)
+
+
+@contextmanager
+def _as_os_error() -> Iterator[None]:
+    try:
+        yield
+    except AlreadyExistsError:
+        raise
+    except BaseError as error:
+        raise StoreUnavailable(str(error).partition("\n")[0]) from error

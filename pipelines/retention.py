@@ -1,0 +1,28 @@
+"""Removes landed files that are old enough, as far as the published warehouse holds what is in them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import partial
+
+import duckdb
+
+from ingest.retention import RetirementReport, retire
+from ingest.settings import Settings
+from pipelines.loading import Runs, holds, loaded_runs
+
+
+def retire_loaded(settings: Settings, *, now: datetime | None = None) -> RetirementReport:
+    """Remove what the settings keep no longer and analysts can see; raises OSError."""
+    today = (now or datetime.now(UTC)).astimezone(UTC).date()
+    return retire(settings, partial(holds, published_runs(settings)), today=today)
+
+
+def published_runs(settings: Settings) -> Runs:
+    """What the published warehouse says is in it; nothing where there is none, or it does not say."""
+    if not settings.published_path.exists():
+        return {}
+    with duckdb.connect(settings.published_path, read_only=True) as connection:
+        if not connection.sql("from duckdb_tables() where table_name = 'loaded_offsets'"):
+            return {}
+        return loaded_runs(connection.table("loaded_offsets"))

@@ -1,1 +1,0 @@
-insert into loaded_files values (?, ?, ?, ?, ?, ?, ?)

@@ -1,1 +1,0 @@
-insert into new_files values (?)
