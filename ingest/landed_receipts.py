@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from ingest.coverage import Share
 from ingest.parquet_files import REPLACES
-from ingest.raw_store.base import RawStore
+from ingest.raw_store.base import RawStore, StoreUnavailable
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +47,15 @@ class LandedReceipts:
     def add(self, share: Share) -> str | None:
         """Read the receipts of the rows for which a file counts.
 
-        What is wrong with the offsets of its rows, in words, or None.
+        What is wrong with the offsets of its rows, in words, or None. Raises StoreUnavailable.
         """
         file = share.file
         try:
             with self._store.open(file.name) as source, pq.ParquetFile(source) as parquet:
                 is_compacted = REPLACES in (parquet.metadata.metadata or {})
                 columns = parquet.read(columns=["receipt_id", "log_offset"])
+        except StoreUnavailable:
+            raise
         except (OSError, ValueError, KeyError) as error:
             return f"unreadable: {self._store.url}/{file.name}: {error}"
         offsets = columns["log_offset"]

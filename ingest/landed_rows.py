@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from ingest.coverage import Share
 from ingest.parquet_files import READABLE_VERSIONS, SCHEMA, UnreadableFile
-from ingest.raw_store.base import RawStore
+from ingest.raw_store.base import RawStore, StoreUnavailable
 
 _PIECE_BYTES: Final = 8 * 1024 * 1024
 _PIECE_ROWS: Final = 16_384
@@ -20,7 +20,7 @@ _PIECE_ROWS: Final = 16_384
 def read_rows(store: RawStore, share: Share) -> Iterator[pa.Table]:
     """The rows of a file for which it counts, in its own order, in tables of SCHEMA of a few MB.
 
-    Raises UnreadableFile, and FileNotFoundError where the file is not there any more.
+    Raises UnreadableFile, FileNotFoundError where the file is not there any more, and StoreUnavailable.
     """
     place = f"{store.url}/{share.file.name}"
     try:
@@ -31,7 +31,7 @@ def read_rows(store: RawStore, share: Share) -> Iterator[pa.Table]:
             for batch in parquet.iter_batches(_rows_of_a_piece(parquet.metadata), use_threads=False):
                 table = as_present(pa.Table.from_batches([batch]))
                 yield table if share.is_whole else _within(table, share)
-    except FileNotFoundError:
+    except (FileNotFoundError, StoreUnavailable):
         raise
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UnreadableFile(f"{place}: {error}") from error

@@ -17,6 +17,9 @@ STUCK_SECONDS: Final = 120.0
 SILENT_SECONDS: Final = 10.0
 """How long the event log may take to say where it ends."""
 
+UNASSIGNED_SECONDS: Final = 60.0
+"""How long a lander that is well has no partition before others surely have those it had."""
+
 STOPPING: Final = "the lander is stopping: what it has read is landed, the rest is for the next one"
 UNASSIGNED: Final = (
     "no partition is assigned to this lander: the group is sharing them out, others have them all, "
@@ -92,7 +95,8 @@ class Pause:
 class LanderState:
     """Told by the thread that lands and the one that watches the log, asked by those that serve pages.
 
-    What was known of the assigned partitions before a pause stays true while it lasts: nobody lands them.
+    What was known of the assigned partitions before a pause stays true while it lasts, for nobody lands them;
+    until others surely do.
     """
 
     def __init__(self, is_stopping: Callable[[], bool]) -> None:
@@ -106,7 +110,7 @@ class LanderState:
         self._ends_problem: str | None = None
         self._asked_at: float | None = None
         self._heard_at = 0.0
-        self._turned_at = time.monotonic()
+        self._turned_at = self._unassigned_since = time.monotonic()
         self._failures = 0
 
     @property
@@ -133,14 +137,19 @@ class LanderState:
         with self._lock:
             self._turned_at = time.monotonic()
             if self._is_assigned:
+                self._unassigned_since = self._turned_at
                 self._pauses[Part.EVENT_LOG].end()
+            elif self._others_have_them():
+                self._held = {}
+                for pause in self._pauses.values():
+                    pause.end()
             if has_landed or self._has_nothing_to_land():
                 self._pauses[Part.RAW_FILES].end()
 
     def paused(self, part: Part, problem: str) -> None:
         """Nothing is landed until `part` is well again; `problem` says why, in words."""
         with self._lock:
-            self._turned_at = time.monotonic()
+            self._turned_at = self._unassigned_since = time.monotonic()
             self._is_assigned = False
             self._failures += 1
             self._pauses[part].begin(problem)
@@ -216,6 +225,11 @@ class LanderState:
     def _records_behind(self, source: Partition) -> int:
         held = self._held[source]
         return max(self._ends.get(source, 0), held.next_offset) - held.first_offset
+
+    def _others_have_them(self) -> bool:
+        """Whether the loop turns, and the log answers, and for long no partition has come back."""
+        since = self._unassigned_since + UNASSIGNED_SECONDS
+        return self._turned_at > since and (not self._held or self._heard_at > since)
 
     def _has_nothing_to_land(self) -> bool:
         """Whether all is landed, by what the log has said since the files were last refused."""

@@ -153,8 +153,9 @@ class Landing:
         self._batches[source] = Batch(self._raw.log_id, source, offset, self._limits)
 
     def _take(self, source: Partition, records: Sequence[LogRecord]) -> None:
-        at = 0
-        goes_on = True
+        at, goes_on = 0, True
+        if records and records[0].offset < self._batches[source].next_offset:
+            self._cross(self._batches[source], records[0].offset)
         while goes_on and at < len(records):
             batch = self._batches[source]
             at, full = batch.take(records, at)
@@ -166,7 +167,7 @@ class Landing:
     def _take_absence(self, source: Partition) -> None:
         """Account for offsets that the reader went past, up to the end of the log, without a record."""
         position = self._reader.position(source)
-        if position is not None and position > self._batches[source].next_offset:
+        if position is not None and position != self._batches[source].next_offset:
             self._cross(self._batches[source], position)
 
     def _cross(self, batch: Batch, found: int) -> bool:

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ingest.landed_files import LandedRange
-from ingest.raw_store.base import RawStore
+from ingest.raw_store.base import RawStore, StoreUnavailable
 
 SCHEMA_VERSION: Final = "2"
 READABLE_VERSIONS: Final = frozenset({"1", SCHEMA_VERSION})
@@ -141,11 +141,13 @@ def write_groups(
 
 
 def read_footer(store: RawStore, name: str) -> Footer:
-    """What the file says of itself; raises UnreadableFile."""
+    """What the file says of itself; raises UnreadableFile, and StoreUnavailable."""
     place = f"{store.url}/{name}"
     try:
         with store.open(name) as file:
             metadata = pq.read_metadata(file)
+    except StoreUnavailable:
+        raise
     except (OSError, ValueError) as error:
         raise UnreadableFile(f"{place}: {error}") from error
     return footer_of(metadata, place)

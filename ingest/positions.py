@@ -15,7 +15,7 @@ _logger: Final = logging.getLogger(__name__)
 
 
 class LogRecreated(EventLogError):
-    """The log ends before what was landed of it: its offsets mean other records now."""
+    """The log ends, or ended, before what was read or landed of it: its offsets mean other records now."""
 
 
 class Hole(NamedTuple):
@@ -70,8 +70,16 @@ class Positions:
         """Judge a hole between the offset wanted and the one found; None where the reader was sent back.
 
         What is below the log's first offset was lost. Elsewhere the log may have no records, as at markers of
-        transactions or after compaction; that is believed once a second read says the same.
+        transactions or after compaction; that is believed once a second read says the same. A reader that
+        goes back by itself has found the log to end before it: raises LogRecreated.
         """
+        if found < wanted:
+            self._refuse_log_made_anew(source, wanted, self._reader.end_offsets([source])[source])
+            raise LogRecreated(
+                f"{offsets_label(source, found, wanted - 1)}: the log lost its newest records here after they"
+                f" were read, and has others now; what is landed stays, and what came in its place may not be"
+                f" landed. Let the log acknowledge only what outlives its crashes"
+            )
         first = self._reader.first_offsets([source])[source]
         if first > wanted:
             return Hole(min(first, found), lost=True)

@@ -37,7 +37,7 @@ def build_defs(
     """A fresh set of definitions; each argument takes the place of the real thing.
 
     Without `settings`, they are read from the environment by each step and each tick, never here.
-    Raises ModelError and graphlib.CycleError where sql/ is not in order.
+    Raises ModelError where sql/ is not in order.
     """
     read_settings: ReadSettings = Settings if settings is None else lambda: settings
     models = load_models() if models is None else models

@@ -19,10 +19,16 @@ def retire_loaded(settings: Settings, *, now: datetime | None = None) -> Retirem
 
 
 def published_runs(settings: Settings) -> Runs:
-    """What the published warehouse says is in it; nothing where there is none, or it does not say."""
+    """What the published warehouse says is in it; nothing where there is none, or it does not say.
+
+    Raises OSError where it can not be read.
+    """
     if not settings.published_path.exists():
         return {}
-    with duckdb.connect(settings.published_path, read_only=True) as connection:
-        if not connection.sql("from duckdb_tables() where table_name = 'loaded_offsets'"):
-            return {}
-        return loaded_runs(connection.table("loaded_offsets"))
+    try:
+        with duckdb.connect(settings.published_path, read_only=True) as connection:
+            if not connection.sql("from duckdb_tables() where table_name = 'loaded_offsets'"):
+                return {}
+            return loaded_runs(connection.table("loaded_offsets"))
+    except duckdb.Error as error:
+        raise OSError(f"{settings.published_path}: what it holds can not be read: {error}") from error

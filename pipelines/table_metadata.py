@@ -31,12 +31,16 @@ Metadata = dict[str, dg.MetadataValue]
 
 def definition_metadata(model: Model) -> Metadata:
     """What is known of a table from its file alone."""
-    return {
+    metadata: Metadata = {
         "dagster/table_name": dg.MetadataValue.text(f"{CATALOG}.main.{model.name}"),
         "grain": dg.MetadataValue.text(model.grain),
         "rebuild by": dg.MetadataValue.text(_REBUILD[model.rebuild_by]),
         "sql": dg.MetadataValue.md(f"```sql\n{model.sql}\n```"),
     }
+    if model.steps:
+        told = [f"1. `{step.name}`: {step.description} Grain: {step.grain}." for step in model.steps]
+        metadata["steps"] = dg.MetadataValue.md("\n".join(told))
+    return metadata
 
 
 def build_metadata(

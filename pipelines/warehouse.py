@@ -17,6 +17,7 @@ from ingest.settings import Settings
 from pipelines.compaction import compact, is_hollow
 from pipelines.database import (
     BuildError,
+    PreviousBuilds,
     build_path,
     clear_leftovers,
     connect,
@@ -28,6 +29,7 @@ from pipelines.database import (
 from pipelines.loading import in_words, loaded_runs, plan_loading, remember
 from pipelines.models import Model, RebuildBy, load_models
 from pipelines.quality import CheckResult, load_checks, run_checks
+from pipelines.seals import break_seal, is_sealed, seal
 from pipelines.sources import source_parameters
 from pipelines.statements import create, execute, refresh, statement
 
@@ -44,6 +46,7 @@ class BuildReport:
     build_id: int
     as_of: datetime
     is_full: bool
+    checks_everything: bool
     new_files: int = 0
     touched_sessions: int = 0
     touched_weeks: int = 0
@@ -65,6 +68,8 @@ def build(
 
     `as_of` (default: now) is the moment that decides which silent sessions are abandoned. A full build makes
     a new file from all raw files and gives the same rows; a changed model makes any build a full one.
+    A full build, the first of an ISO week, and one on a file that is not sealed check everything; others
+    leave out of some checks the sessions that they do not touch, and seal the file when it passes.
     Raises BuildError for a full build that would lose what is loaded and has no raw file any more, unless it
     is told to `forget` it.
     """
@@ -75,11 +80,14 @@ def build(
     full = full or previous.models_hash != fingerprint
     # also where build.duckdb was lost: a version that is published keeps its number for itself
     last_build_id = max([previous.last_build_id, *published_versions(settings)])
-    report = BuildReport(last_build_id + 1, as_of or datetime.now(UTC), full)
+    as_of = as_of or datetime.now(UTC)
+    checks_everything = full or _is_first_of_week(previous, as_of) or not is_sealed(target)
+    report = BuildReport(last_build_id + 1, as_of, full, checks_everything)
     working = fresh_path(settings) if full else target
     if full and not forget and previous.loaded_offsets is not None:
         _refuse_to_forget(settings, previous.loaded_offsets)
     clear_leftovers(settings)
+    break_seal(target)
     with connect(working, settings) as connection:
         connection.execute("begin")
         execute(connection, statement("create_state"), {})
@@ -94,7 +102,22 @@ def build(
     elif is_hollow(target):
         progress("compaction")
         compact(settings)
+    elif not checks_everything and not any(result.blocks for result in report.checks):
+        seal(target)
     return report
+
+
+def _is_first_of_week(previous: PreviousBuilds, as_of: datetime) -> bool:
+    """Whether no build was made yet in the ISO week (UTC) of `as_of`."""
+    if previous.rows is None:
+        return True
+    before: datetime = previous.rows.column("as_of")[-1].as_py()
+    return _iso_week(before) != _iso_week(as_of)
+
+
+def _iso_week(moment: datetime) -> tuple[int, int]:
+    year, week, _ = moment.astimezone(UTC).isocalendar()
+    return year, week
 
 
 def _refuse_to_forget(settings: Settings, loaded_offsets: pa.Table) -> None:
@@ -155,7 +178,9 @@ class _Build:
         execute(self.connection, statement("find_touched_calendar_weeks"), {})
         self._refresh(RebuildBy.CALENDAR_WEEK, parameters)
         self.progress("checks")
-        self.report.checks = run_checks(self.connection, load_checks())
+        self.report.checks = run_checks(
+            self.connection, load_checks(), touched_only=not self.report.checks_everything
+        )
         self._write_build_info()
 
     def _refresh_in_chunks(
@@ -175,7 +200,11 @@ class _Build:
                 continue
             self.progress(model.name)
             started = time.perf_counter()
-            refresh(self.connection, model, parameters)
+            if self.report.is_full:
+                # there is nothing yet to be replaced
+                execute(self.connection, statement("insert", table=model.name, select=model.sql), parameters)
+            else:
+                refresh(self.connection, model, parameters)
             seconds = time.perf_counter() - started
             self.report.seconds[model.name] = self.report.seconds.get(model.name, 0.0) + seconds
 

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from ingest.coverage import Share, shares
 from ingest.landed_files import LandedRange
 from ingest.parquet_files import READABLE_VERSIONS, UnreadableFile, footer_of
-from ingest.raw_store.base import RawStore
+from ingest.raw_store.base import RawStore, StoreUnavailable
 
 _MOST_EXPANSION: Final = 16
 """A file is also full when its rows, decoded, take so many times the target size."""
@@ -66,13 +66,13 @@ Measure = Callable[[LandedRange], Measured | None]
 
 
 def measure(store: RawStore, file: LandedRange) -> Measured:
-    """Measure a file by its footer; raises UnreadableFile, and FileNotFoundError."""
+    """Measure a file by its footer; raises UnreadableFile, FileNotFoundError and StoreUnavailable."""
     place = f"{store.url}/{file.name}"
     try:
         with store.open(file.name) as source:
             size_bytes = source.seek(0, 2)
             metadata = pq.read_metadata(source)
-    except FileNotFoundError:
+    except (FileNotFoundError, StoreUnavailable):
         raise
     except (OSError, ValueError) as error:
         raise UnreadableFile(f"{place}: {error}") from error
@@ -150,7 +150,8 @@ def _packed(stretch: list[Share], measured: Measure, target_bytes: int, now: dat
             if len(taken) > 1:
                 yield Run(tuple(taken))
             taken, weight = [], 0
-        if goes_in and found is not None:
+        # Whose first offsets count in another file: it would stand for these without having their rows.
+        if goes_in and found is not None and (taken or share.is_whole):
             taken.append(share)
             weight += found.weight
             hour_of_taken = hour

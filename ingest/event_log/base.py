@@ -151,7 +151,7 @@ class EventLogReader(Protocol):
         ...
 
     def commit(self, next_offsets: Mapping[Partition, int]) -> None:
-        """Tell the group how far we are: a hint for monitoring, never the truth."""
+        """Tell the group how far we are: a hint, never the truth; raises LogUnavailable if it can not."""
         ...
 
     def first_offsets(self, partitions: Collection[Partition]) -> dict[Partition, int]:

@@ -94,7 +94,7 @@ class KafkaReader:
         return found
 
     def commit(self, next_offsets: Mapping[Partition, int]) -> None:
-        """Tell the group how far we are; what the group refuses is logged, for it is only a hint."""
+        """Tell the group how far we are; inside `on_revoked` what it does not take is only logged."""
         offsets = {
             TopicPartition(*partition): OffsetAndMetadata(offset)
             for partition, offset in next_offsets.items()
@@ -102,10 +102,8 @@ class KafkaReader:
         if self._revoking:
             self._consumer.commit_async(offsets, callback=_log_refused)
             return
-        try:
+        with self._unavailable():
             self._consumer.commit(offsets, timeout_ms=int(REQUEST_SECONDS * 1000))
-        except KafkaError as error:
-            _log_refused(offsets, error)
 
     def first_offsets(self, partitions: Collection[Partition]) -> dict[Partition, int]:
         """The oldest offset the cluster still has, per partition (the end where it is empty)."""

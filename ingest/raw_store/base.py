@@ -9,6 +9,10 @@ Write = Callable[[BinaryIO], object]
 """Writes the whole of a new file."""
 
 
+class StoreUnavailable(OSError):
+    """A store far away did not do what it was asked, in its own words: that says nothing of the file."""
+
+
 class RawStore(Protocol):
     """Files under names such as `asleep.events/log=x/received_date=2026-01-31/a.parquet`.
 

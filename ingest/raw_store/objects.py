@@ -6,6 +6,7 @@ By obstore: it creates an object only where there is none, in one call, which py
 from __future__ import annotations
 
 import io
+import secrets
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
@@ -16,7 +17,8 @@ from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.fsspec import FsspecStore
 from obstore.store import GCSStore, S3Store, from_url
 
-from ingest.raw_store.base import Write
+from ingest.raw_store.base import StoreUnavailable, Write
+from ingest.settings import WrongSetting
 
 if TYPE_CHECKING:
     from obstore.store import ClientConfig, RetryConfig
@@ -24,12 +26,10 @@ if TYPE_CHECKING:
 
 _CLIENT: Final[ClientConfig] = {"timeout": "30s", "connect_timeout": "5s", "allow_http": True}
 """Plain HTTP is for a server that somebody names by such an address; those of the clouds are HTTPS."""
+_MARK: Final = "asleep-created-by"
+"""Metadata of an object: which call created it."""
 _READ_BYTES: Final = 256 * 1024
 _RETRIES: Final[RetryConfig] = {"max_retries": 3, "retry_timeout": timedelta(seconds=20)}
-
-
-class StoreUnavailable(OSError):
-    """The store did not do what it was asked; its own words, without what it was sent."""
 
 
 class ObjectStore:
@@ -43,7 +43,11 @@ class ObjectStore:
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self._store = cast("S3Store | GCSStore", from_url(url, client_options=_CLIENT, retry_config=_RETRIES))
+        try:
+            made = from_url(url, client_options=_CLIENT, retry_config=_RETRIES)
+        except BaseError as error:
+            raise WrongSetting(f"ASLEEP_RAW_URL: {url} can not be used: {_first_line(error)}") from None
+        self._store = cast("S3Store | GCSStore", made)
 
     @property
     def url(self) -> str:
@@ -72,11 +76,24 @@ class ObjectStore:
         write(written)
         size_bytes = written.tell()
         check()
+        mark = secrets.token_hex(16)
         try:
             with _as_os_error():
-                obstore.put(self._store, name, written.getbuffer(), mode="create", use_multipart=False)
-        except AlreadyExistsError as error:
-            raise FileExistsError(f"{self._url}/{name}") from error
+                try:
+                    obstore.put(
+                        self._store,
+                        name,
+                        written.getbuffer(),
+                        attributes={_MARK: mark},
+                        mode="create",
+                        use_multipart=False,
+                    )
+                except AlreadyExistsError as error:
+                    # It may be of this very call: obstore asks again where a reply was lost.
+                    if obstore.get(self._store, name).attributes.get(_MARK) != mark:
+                        raise FileExistsError(f"{self._url}/{name}") from error
+        except FileNotFoundError as error:  # neither a bucket that is gone nor a conflict is a missing file
+            raise StoreUnavailable(_first_line(error)) from error
         return size_bytes
 
     def settle(self, names: Collection[str]) -> None:
@@ -136,7 +153,10 @@ class _Object(io.RawIOBase):
 def _as_os_error() -> Iterator[None]:
     try:
         yield
-    except AlreadyExistsError:
-        raise
     except BaseError as error:
-        raise StoreUnavailable(str(error).partition("\n")[0]) from error
+        raise StoreUnavailable(_first_line(error)) from error
+
+
+def _first_line(error: Exception) -> str:
+    """What obstore says, without what it was sent."""
+    return str(error).partition("\n")[0]

@@ -1,16 +1,18 @@
 -- severity: block
 -- Seconds in each stage are those of the timeline.
 with
+    counted as (select user_id, session_id, list_histogram(stages) as epochs from int_session_epochs),
+
+    -- a stage that a timeline has not is null
     timeline as (
         select
             user_id,
             session_id,
-            30 * count(*) filter (stage = 1) as light,
-            30 * count(*) filter (stage = 2) as deep,
-            30 * count(*) filter (stage = 3) as rem,
-            30 * count(*) filter (stage = -1) as unknown
-        from (select user_id, session_id, unnest(stages) as stage from int_session_epochs)
-        group by user_id, session_id
+            30 * epochs[1] as light,
+            30 * epochs[2] as deep,
+            30 * epochs[3] as rem,
+            30 * epochs[-1] as unknown
+        from counted
     )
 
 select sessions.user_id, sessions.session_id

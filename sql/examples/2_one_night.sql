@@ -13,7 +13,7 @@ with
     ),
 
     blocks as (
-        select sleep_date, divide(epoch_index, 10) as block, mode(stage) as stage
+        select sleep_date, divide(epoch_index, 10) as block, mode(stage order by epoch_index) as stage
         from epochs
         group by sleep_date, block
     )

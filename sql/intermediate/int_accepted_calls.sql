@@ -29,6 +29,15 @@ left join int_set_aside as set_aside using (log_id, log_partition, log_offset)
 left join stg_attempts as attempts on attempts.receipt_id = events.receipt_id
 qualify
     row_number() over (
-        partition by events.receipt_id order by events.received_at, log_id, log_partition, log_offset
+        partition by events.receipt_id
+        order by
+            events.received_at,
+            log_id,
+            log_partition,
+            log_offset,
+            attempts.received_at,
+            attempts.log_id,
+            attempts.log_partition,
+            attempts.log_offset
     )
     = 1

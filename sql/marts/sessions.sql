@@ -105,15 +105,11 @@
 -- raw_receipt_id: receipt of the final report that made the row; null before there is one
 -- stages_receipt_id: receipt of the final report that the stages come from; null where they come from windows
 select
-    int_sessions.* exclude (utc_offset_seconds, report_received_at),
+    computed.* exclude (utc_offset_seconds, report_received_at),
     main.session_id is not null as is_main_sleep,
     vendor.* exclude (user_id, session_id),
     finals.vendor_stat
-from int_sessions
-semi join
-    touched_weeks
-    on touched_weeks.user_id = int_sessions.user_id
-    and touched_weeks.week_start is not distinct from int_sessions.week_start
+from sessions_of_touched_weeks as computed
 left join int_main_sleeps as main using (user_id, session_id, week_start)
 left join int_vendor_statistics as vendor using (user_id, session_id)
 left join int_session_finals as finals using (user_id, session_id)

@@ -34,19 +34,19 @@
 -- deep_pct_mean_change: difference to the calendar week before; null across a gap
 -- rem_pct_mean_change: difference to the calendar week before; null across a gap
 -- vendor_sleep_index_mean_change: difference to the calendar week before; null across a gap
--- time_in_sleep_seconds_mean_trailing_4_weeks: mean of it over this and the three weeks before
--- time_in_sleep_seconds_median_trailing_4_weeks: mean of it over this and the three weeks before
--- time_in_sleep_seconds_sd_trailing_4_weeks: mean of it over this and the three weeks before
--- sleep_efficiency_pct_mean_trailing_4_weeks: mean of it over this and the three weeks before
--- sleep_latency_seconds_mean_trailing_4_weeks: mean of it over this and the three weeks before
--- waso_seconds_mean_trailing_4_weeks: mean of it over this and the three weeks before
--- time_in_light_seconds_mean_trailing_4_weeks: mean of it over this and the three weeks before
--- time_in_deep_seconds_mean_trailing_4_weeks: mean of it over this and the three weeks before
--- time_in_rem_seconds_mean_trailing_4_weeks: mean of it over this and the three weeks before
--- light_pct_mean_trailing_4_weeks: mean of it over this and the three weeks before
--- deep_pct_mean_trailing_4_weeks: mean of it over this and the three weeks before
--- rem_pct_mean_trailing_4_weeks: mean of it over this and the three weeks before
--- vendor_sleep_index_mean_trailing_4_weeks: mean of it over this and the three weeks before
+-- time_in_sleep_seconds_mean_trailing_4_weeks: mean of those that this and the 3 weeks before have
+-- time_in_sleep_seconds_median_trailing_4_weeks: mean of those that this and the 3 weeks before have
+-- time_in_sleep_seconds_sd_trailing_4_weeks: mean of those that this and the 3 weeks before have
+-- sleep_efficiency_pct_mean_trailing_4_weeks: mean of those that this and the 3 weeks before have
+-- sleep_latency_seconds_mean_trailing_4_weeks: mean of those that this and the 3 weeks before have
+-- waso_seconds_mean_trailing_4_weeks: mean of those that this and the 3 weeks before have
+-- time_in_light_seconds_mean_trailing_4_weeks: mean of those that this and the 3 weeks before have
+-- time_in_deep_seconds_mean_trailing_4_weeks: mean of those that this and the 3 weeks before have
+-- time_in_rem_seconds_mean_trailing_4_weeks: mean of those that this and the 3 weeks before have
+-- light_pct_mean_trailing_4_weeks: mean of those that this and the 3 weeks before have
+-- deep_pct_mean_trailing_4_weeks: mean of those that this and the 3 weeks before have
+-- rem_pct_mean_trailing_4_weeks: mean of those that this and the 3 weeks before have
+-- vendor_sleep_index_mean_trailing_4_weeks: mean of those that this and the 3 weeks before have
 -- bedtime_local_mean: mean local bedtime, when the session started; null where the times cancel out, as below
 -- sleep_onset_local_mean: mean local sleep onset
 -- wake_time_local_mean: mean local wake time: the end of the last sleep epoch

@@ -15,8 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from ingest.raw_store import open_store
-from ingest.raw_store.base import RawStore
-from ingest.raw_store.objects import StoreUnavailable
+from ingest.raw_store.base import RawStore, StoreUnavailable
 from ingest.settings import Settings
 from tests.s3_server import S3Server
 

@@ -59,8 +59,8 @@ def _health(receiver: ReceiverProcess) -> httpx.Response:
 def test_while_the_log_is_away_calls_are_accepted_and_the_receiver_is_degraded_until_it_is_back(
     receiver: ReceiverProcess, log: Log
 ) -> None:
+    wait_until(lambda: _health(receiver).json() == {"status": "ready"}, "a receiver with an open log")
     sent = {receiver.post(_event("before")).json()["receipt_id"]: _event("before")}
-    assert _health(receiver).json() == {"status": "ready"}
 
     with log.hanging():
         for name in ("away-1", "away-2"):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from graphlib import CycleError
 from pathlib import Path
 
 import duckdb
@@ -96,6 +95,12 @@ def test_models_come_after_those_that_they_read() -> None:
     assert MODELS["sessions"].depends_on >= {"int_main_sleeps", "int_sessions", "int_vendor_statistics"}
 
 
+def test_no_file_of_sql_is_longer_than_its_reader_can_hold() -> None:
+    lines = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in SQL_DIR.rglob("*.sql")}
+    assert len(lines) > 100
+    assert {path.name: count for path, count in lines.items() if count > 120} == {}
+
+
 def literals(name: str) -> set[str]:
     """The words that SQL gives as reason: `'reason': 'word'`, or a literal named reason."""
     found = set()
@@ -150,6 +155,7 @@ def test_a_header_is_read_field_by_field(tmp_path: Path) -> None:
         ("-- grain: one\n-- rebuild by: all\nselect 1", "lacks a description"),
         ("select 1", "lacks grain, rebuild by"),
         (HEADER + "select from where", "a.sql"),
+        (HEADER.replace("all", "magic") + "select 1", "rebuild by: magic is none of file, .*, step"),
     ],
 )
 def test_a_header_that_is_not_complete_is_refused(text: str, complaint: str, tmp_path: Path) -> None:
@@ -168,7 +174,7 @@ def test_a_model_that_reads_from_a_later_layer_is_refused(tmp_path: Path) -> Non
 def test_models_that_read_each_other_are_refused(tmp_path: Path) -> None:
     write(tmp_path / "marts" / "a.sql", HEADER + "select * from b")
     write(tmp_path / "marts" / "b.sql", HEADER + "select * from a")
-    with pytest.raises(CycleError):
+    with pytest.raises(ModelError, match=r"read each other: .*a\.sql, .*b\.sql, .*a\.sql"):
         load_models(tmp_path)
 
 

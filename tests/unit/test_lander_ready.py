@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -193,3 +194,30 @@ def test_a_loop_that_is_stuck_is_told_as_long_as_it_lasts(
         finally:
             disk.answers.set()
         wait_until(lambda: pages.get("/healthz")[0] == 200 and not pages.problems())
+
+
+def test_a_pause_ends_when_others_have_all_that_the_lander_had(
+    tmp_path: Path, pages: Pages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Leaves(MemoryReader):
+        """What it is assigned goes to somebody else once it has failed."""
+
+        def poll(self, timeout_seconds: float, max_records: int) -> Mapping[Partition, Any]:
+            if self.log.readers not in ([], [self]):
+                self.pending_assign = set()
+            return super().poll(timeout_seconds, max_records)
+
+    monkeypatch.setattr("ingest.lander._LONGEST_BACKOFF_SECONDS", 0.02)
+    monkeypatch.setattr("ingest.lander_state.UNASSIGNED_SECONDS", 0.2)
+    log = ReadableLog(reader=Leaves)
+    log.append(3)
+    with landing_in_background(settings_of(tmp_path, land_max_age_seconds=0.01), log):
+        wait_until(lambda: spans(tmp_path) == [(0, 2)])
+        log.unavailable = True
+        wait_until(lambda: pages.problems() == {"event_log": "the log in memory is away"})
+        log.unavailable = False
+        log.append(4)
+        wait_until(lambda: pages.problems().keys() == {"partitions"})
+        assert pages.number("paused", "event_log") == 0
+        assert pages.number("assigned_partitions") == 0
+        assert pages.number("lag_records", *EVENTS) is None

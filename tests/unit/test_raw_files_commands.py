@@ -125,3 +125,14 @@ def test_retire_removes_what_the_published_warehouse_holds_and_tells_what_it_doe
     assert (ended.exit_code, "asleep.events: 2 files removed" in ended.stdout) == (1, True)
     assert ranges(tmp_path) == [(6, 8), (9, 11)]
     assert asleep("verify", "--deep").exit_code == 0
+
+
+def test_retire_that_can_not_read_the_published_warehouse_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ASLEEP_KEEP_EVENTS_DAYS", "3")
+    published = tmp_path / "warehouse.duckdb"
+    published.write_bytes(b"no database" * 1000)
+    ended = asleep("retire")
+    assert ended.exit_code == 2
+    assert f"{published}: what it holds can not be read" in ended.stderr

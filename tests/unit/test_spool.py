@@ -136,7 +136,7 @@ def test_a_record_that_the_log_refuses_stays_on_the_spool_and_blocks_nothing(set
             await eventually(lambda: "spool" in writer.problems(), "a problem")
             assert "1 records of" in writer.problems()["spool"]
             assert writer.accepts()
-            assert writer.spooled_records == 1
+            await eventually(lambda: writer.spooled_records == 1, "the record behind it to be off the spool")
 
     run(test())
     assert on_the_spool(settings) == ["poison"]

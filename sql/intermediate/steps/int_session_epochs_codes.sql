@@ -1,9 +1,8 @@
 -- grain: one row per row of int_session_epochs_reports, and one more per session without a final report
 -- rebuild by: step
 -- Every report of an epoch as one integer, which holds from the high bits to the low: epoch (bit 44 on),
--- revision (20), block + 1 (8), breath + 1 (6), snoring + 1 (4), stage + 2 (0). Sorted, the reports of an
--- epoch
--- stand side by side, the newest last.
+-- revision (20), block + 1 (8), breath + 1 (6), snoring + 1 (4), stage + 2 (0). Sorted, the reports of one
+-- epoch stand side by side, the newest last.
 with
     -- where a value is longer or shorter than an epoch, the one in the middle of the epoch counts
     stretched as (
