@@ -2,6 +2,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+# Most tests wait for other processes more than they compute.
+PROCESSES := 3
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo up test soak check sql-words format docs bench clean
@@ -26,8 +28,8 @@ demo: setup ## Send simulated nights through the real pipeline and show the tabl
 up: setup ## Run receiver, lander and Dagster on this machine until Ctrl-C
 	$(BIN)/asleep up
 
-test: setup ## Run every test
-	$(BIN)/pytest
+test: setup ## Run every test, in three processes (another number: make test PROCESSES=1)
+	$(BIN)/pytest -n $(PROCESSES) --dist loadgroup
 
 soak: setup ## Run the long campaigns: kills by the dozen, a million calls (an hour)
 	$(BIN)/pytest --soak -m soak --timeout 3600

@@ -106,7 +106,7 @@ def _land_until(
             if targets is not None:
                 landing.land_reached(targets)
         finally:
-            state.holds(landing.batches)
+            state.holds(landing.batches, landing.waiting)
         state.turned(has_landed=report.files > landed_before)
         if once and now - landing.progressed_at > _LONGEST_SILENCE_SECONDS:
             raise LogUnavailable(

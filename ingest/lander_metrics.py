@@ -171,6 +171,14 @@ class LanderMetrics(Collector):
                 if value is not None:
                     family.add_metric(_labels(source), value)
             yield family
+        waiting = GaugeMetricFamily(
+            "asleep_lander_waiting",
+            "Whether a partition is not landed because the log does not say where to begin.",
+            labels=_WHERE,
+        )
+        for source in (*held, *(waits := self._state.waiting())):
+            waiting.add_metric(_labels(source), source in waits)
+        yield waiting
         yield GaugeMetricFamily(
             "asleep_lander_assigned_partitions", "Partitions that it lands, or did before a pause.", len(held)
         )

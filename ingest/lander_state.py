@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from threading import Lock
 from typing import Final, NamedTuple, Self
 
 from ingest.batches import Batch
 from ingest.event_log.base import Partition
+from ingest.pause import Pause
 
 STUCK_SECONDS: Final = 120.0
 """How long one turn of the loop may take: longer than all its bounded waits for log and disk."""
@@ -66,32 +66,6 @@ class Backlog(NamedTuple):
     seconds: float | None
 
 
-@dataclass
-class Pause:
-    """Whether, how often and for how long one part kept the lander from landing."""
-
-    problem: str | None = None
-    times: int = 0
-    since: float = 0.0
-    past_seconds: float = 0.0
-
-    @property
-    def seconds(self) -> float:
-        """In all, with the present one."""
-        return self.past_seconds + (0.0 if self.problem is None else time.monotonic() - self.since)
-
-    def begin(self, problem: str) -> None:
-        """Begin, or go on for another reason."""
-        if self.problem is None:
-            self.times += 1
-            self.since = time.monotonic()
-        self.problem = problem
-
-    def end(self) -> None:
-        """End, if it lasts."""
-        self.past_seconds, self.problem = self.seconds, None
-
-
 class LanderState:
     """Told by the thread that lands and the one that watches the log, asked by those that serve pages.
 
@@ -105,6 +79,7 @@ class LanderState:
         self._pauses = {part: Pause() for part in PAUSING}
         self._is_assigned = False
         self._held: dict[Partition, Held] = {}
+        self._waiting: dict[Partition, str] = {}
         self._oldest_ms: dict[Partition, int] = {}
         self._ends: dict[Partition, int] = {}
         self._ends_problem: str | None = None
@@ -118,10 +93,11 @@ class LanderState:
         """How often landing failed and began anew."""
         return self._failures
 
-    def holds(self, batches: Mapping[Partition, Batch]) -> None:
-        """What is in memory only of each assigned partition, after a turn or a failure."""
+    def holds(self, batches: Mapping[Partition, Batch], waiting: Mapping[Partition, str]) -> None:
+        """What is in memory only of each partition that is read, and why others wait; after every turn."""
         held = {source: Held.of(batch) for source, batch in batches.items()}
         with self._lock:
+            self._waiting = dict(waiting)
             self._is_assigned = bool(held)
             if not held and any(pause.problem for pause in self._pauses.values()):
                 return
@@ -160,11 +136,11 @@ class LanderState:
             if self._asked_at is None:
                 self._asked_at = time.monotonic()
 
-    def heard(self, ends: Mapping[Partition, int]) -> None:
-        """The log answered: one past its newest offset, per partition."""
+    def heard(self, ends: Mapping[Partition, int], problem: str | None = None) -> None:
+        """The log answered: one past its newest offset, per partition; and why not for all of them."""
         with self._lock:
             self._ends = dict(ends)
-            self._ends_problem = self._asked_at = None
+            self._ends_problem, self._asked_at = problem, None
             self._heard_at = time.monotonic()
 
     def unheard(self, problem: str) -> None:
@@ -176,6 +152,11 @@ class LanderState:
         """The partitions that are assigned, or were when a pause began."""
         with self._lock:
             return list(self._held)
+
+    def waiting(self) -> list[Partition]:
+        """The partitions that are assigned, and not read because the log does not say where to begin."""
+        with self._lock:
+            return list(self._waiting)
 
     def held(self) -> dict[Partition, Held]:
         """What is in memory only, per partition."""
@@ -201,6 +182,10 @@ class LanderState:
             }
             if (silence := self._silence()) is not None:
                 found.setdefault(Part.EVENT_LOG, silence)
+            if self._waiting:
+                names = ", ".join(f"{source.topic}[{source.partition}]" for source in sorted(self._waiting))
+                why = "; ".join(sorted(set(self._waiting.values())))
+                found.setdefault(Part.EVENT_LOG, f"not landed, the others are: {names}: {why}")
             if (stuck := self._stuck()) is not None:
                 found[Part.LOOP] = stuck
             if not self._is_assigned and not found:

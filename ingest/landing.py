@@ -7,9 +7,10 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Final
 
+from ingest.batch_files import BatchFiles
 from ingest.batches import Batch, Close, Limits
+from ingest.beginnings import Beginnings
 from ingest.event_log.base import (
-    EventLogError,
     EventLogReader,
     LogRecord,
     LogUnavailable,
@@ -19,7 +20,7 @@ from ingest.event_log.base import (
 )
 from ingest.lander_metrics import LanderMetrics
 from ingest.positions import Positions
-from ingest.raw_files import AlreadyLanded, RawFiles
+from ingest.raw_files import RawFiles
 from ingest.raw_store.base import RawStore
 from ingest.settings import Settings
 from ingest.telemetry import log_event
@@ -55,12 +56,12 @@ class Landing:
         self._most_bytes = settings.land_max_bytes * 3 // 4  # of all batches: then the largest is closed
         self._metrics = metrics
         self._batches: dict[Partition, Batch] = {}
-        self._unpositioned: set[Partition] = set()
-        self._uncommitted: dict[Partition, int] = {}
         self._reached: dict[Partition, int] = {}
         self._reader = connect(self._assigned, self._revoked)
         self._raw = RawFiles(store, self._reader.log_id)
         self._positions = Positions(self._raw, self._reader, metrics.lost)
+        self._beginnings = Beginnings(self._positions)
+        self._files = BatchFiles(self._raw, self._reader, metrics)
 
     def close(self) -> None:
         """Leave the group; what is not landed is forgotten, to be read again."""
@@ -79,6 +80,11 @@ class Landing:
     def batches(self) -> Mapping[Partition, Batch]:
         """What of each assigned partition is in memory only."""
         return self._batches
+
+    @property
+    def waiting(self) -> Mapping[Partition, str]:
+        """Why the log could not say where to begin, by assigned partition that is not read for that."""
+        return self._beginnings.waiting
 
     def has_reached(self, ends: Mapping[Partition, int]) -> bool:
         """Whether all before these offsets is read, or landed by others."""
@@ -103,7 +109,7 @@ class Landing:
         except LogUnavailable:
             self._land_batches(Close.LOG_UNAVAILABLE)
             raise
-        begun = self._begin_unpositioned()
+        begun = self._begin_assigned()
         for source, records in polled.items():
             if source in self._batches and source not in begun:
                 self._take(source, records)
@@ -113,7 +119,7 @@ class Landing:
         if broken is not None and broken.partition in self._batches and broken.partition not in begun:
             self._take_unreadable(broken)
         self._land_batches(Close.AGE, opened_before=time.monotonic() - self._max_age_seconds)
-        self._commit()
+        self._files.commit()
 
     def land_reached(self, ends: Mapping[Partition, int]) -> None:
         """Land what holds the last records before these offsets: another lander may wait for it."""
@@ -124,11 +130,11 @@ class Landing:
     def land_all(self) -> None:
         """Land and commit what was read."""
         self._land_batches(Close.END)
-        self._commit()
+        self._files.commit()
 
     def _assigned(self, partitions: Collection[Partition]) -> None:
         # Nothing may wait inside a rebalance: a partition is given its position once poll has returned.
-        self._unpositioned.update(Partition(*partition) for partition in partitions)
+        self._beginnings.add([Partition(*partition) for partition in partitions])
         self._metrics.rebalanced("assigned", partitions)
 
     def _revoked(self, partitions: Collection[Partition]) -> None:
@@ -136,18 +142,19 @@ class Landing:
         # to drop the records costs one more read of them.
         for partition in partitions:
             source = Partition(*partition)
-            self._unpositioned.discard(source)
+            self._beginnings.forget(source)
             self._batches.pop(source, None)
-            self._uncommitted.pop(source, None)
+            self._files.forget(source)
         self._metrics.rebalanced("revoked", partitions)
 
-    def _begin_unpositioned(self) -> Collection[Partition]:
+    def _begin_assigned(self) -> Collection[Partition]:
         """Begin newly assigned partitions where their files end; what was polled of them before is void."""
-        sources, self._unpositioned = self._unpositioned, set()
-        if sources:
-            for source, offset in self._positions.begin(sources).items():
-                self._begin(source, offset)
-        return sources
+        begun = self._beginnings.begin()
+        for source in self._beginnings.waiting:
+            self._batches.pop(source, None)
+        for source, offset in begun.items():
+            self._begin(source, offset)
+        return begun
 
     def _begin(self, source: Partition, offset: int) -> None:
         self._batches[source] = Batch(self._raw.log_id, source, offset, self._limits)
@@ -185,11 +192,13 @@ class Landing:
         return True
 
     def _take_unreadable(self, broken: UnreadableRecord) -> None:
-        """Let a row that holds nothing but the fault stand for the record, and read on behind it."""
-        batch = self._batches[broken.partition]
-        if broken.offset >= batch.next_offset:
+        """Let a row that holds nothing but the fault stand for each record, and read on behind them."""
+        first = max(broken.offset, self._batches[broken.partition].next_offset)
+        if first <= broken.last_offset:
             log_event(_logger, logging.ERROR, "landed a row without its record", error=str(broken))
-            full = batch.take_unreadable(broken.offset, str(broken))
+        for offset in range(first, broken.last_offset + 1):
+            batch = self._batches[broken.partition]
+            full = batch.take_unreadable(offset, broken.fault(offset))
             self._metrics.unreadable(batch.source)
             if full is not None and not self._land(batch, full):
                 return
@@ -204,44 +213,16 @@ class Landing:
         """Land the batch, unless it is empty, and begin the next; False where another lander came first."""
         if batch.is_empty:
             return True
-        started = time.monotonic()
-        try:
-            landed, size_bytes = self._raw.land(batch)
-        except AlreadyLanded as error:
-            log_event(_logger, logging.WARNING, "another lander came first", error=str(error))
-            self._metrics.overtaken(batch.source)
+        if not self._files.land(batch, why):
             del self._batches[batch.source]
-            self._unpositioned.add(batch.source)
+            self._beginnings.add([batch.source])
             return False
         self._begin(batch.source, batch.next_offset)
-        self._uncommitted[batch.source] = batch.next_offset
-        seconds = time.monotonic() - started
-        self._metrics.landed(landed, batch, why, size_bytes, seconds)
-        log_event(
-            _logger,
-            logging.INFO,
-            "landed a file",
-            range=landed.label,
-            rows=batch.rows,
-            bytes=size_bytes,
-            seconds=round(seconds, 3),
-            because=why,
-        )
         return True
 
     def _bound_memory(self) -> None:
         while sum(batch.memory_bytes for batch in self._batches.values()) > self._most_bytes:
             self._land(max(self._batches.values(), key=lambda batch: batch.memory_bytes), Close.MEMORY)
-
-    def _commit(self) -> None:
-        """Tell the group; that it does not hear it changes nothing, for the files tell where to go on."""
-        committed, self._uncommitted = self._uncommitted, {}
-        if committed:
-            try:
-                self._reader.commit(committed)
-            except EventLogError as error:
-                log_event(_logger, logging.WARNING, "landed, but not committed", error=repr(error))
-                self._metrics.not_committed()
 
     def _patience(self) -> float:
         """Seconds until a file gets too old, but no longer than it may take to notice a stop."""

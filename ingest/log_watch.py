@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import closing, contextmanager
 from typing import Final
 
-from ingest.event_log.base import EventLogError, EventLogReader, Partition, Rebalanced
+from ingest.event_log.base import EventLogError, EventLogReader, LogUnavailable, Partition, Rebalanced
 from ingest.lander_state import LanderState
 
 ASK_SECONDS: Final = 2.0
@@ -55,7 +55,14 @@ def _ask(state: LanderState, reader: EventLogReader, stop: threading.Event) -> N
     failures = state.failures
     while state.failures == failures:
         state.asked()
-        state.heard(reader.end_offsets(state.sources()))
+        sources = state.sources()
+        try:
+            state.heard(reader.end_offsets(sources))
+        except LogUnavailable as error:
+            if not error.partitions:
+                raise
+            others = [source for source in sources if source not in error.partitions]
+            state.heard(reader.end_offsets(others), str(error))
         if stop.wait(ASK_SECONDS):
             return
 

@@ -32,7 +32,7 @@ IsLoaded = Callable[[LandedRange], bool]
 
 @dataclass
 class RetirementReport:
-    """How many files were removed, by topic; and which are old enough, but not loaded, in words."""
+    """How many files were removed, by topic; and which are old enough, but have to stay, in words."""
 
     removed: dict[str, int] = field(default_factory=dict)
     waiting: list[str] = field(default_factory=list)
@@ -79,6 +79,11 @@ def _retire_topic(
         for run in _runs(old, [*holes, *known]):
             known.append(_record(store, log_id, source, run, known))
         going = [file for file in old if any(_held(file, each) for each in known)]
+        if behind := [file for file in old if file not in going]:
+            report.waiting.append(
+                f"{behind[0].label}: older than it need be kept, but behind offsets that are in no file,"
+                " and nothing says why: see `asleep verify`"
+            )
         for file in going:
             store.remove(file.name)
         removed += len(going)

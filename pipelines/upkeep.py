@@ -80,7 +80,7 @@ def upkeep_asset(
 def _landed_once(settings: Settings, verify: Callable[[Settings], VerifyReport]) -> dg.AssetCheckResult:
     try:
         report = verify(settings)
-    except EventLogError as error:
+    except (EventLogError, OSError) as error:
         return _result(passed=False, description=f"could not be told: {error}")
     write_proof(settings, report.rows(), datetime.now(UTC))
     faults = report.faults

@@ -200,8 +200,8 @@ class _Build:
                 continue
             self.progress(model.name)
             started = time.perf_counter()
-            if self.report.is_full:
-                # there is nothing yet to be replaced
+            if self.report.is_full and rebuild_by in {RebuildBy.SESSION, RebuildBy.WEEK}:
+                # a key is in one chunk: there is nothing yet to be replaced
                 execute(self.connection, statement("insert", table=model.name, select=model.sql), parameters)
             else:
                 refresh(self.connection, model, parameters)

@@ -25,10 +25,6 @@ class RecordRefused(AppendFailed):
     """The log does not take this record, whenever it is asked; it takes others as before."""
 
 
-class LogUnavailable(EventLogError):
-    """The log can not be reached or opened now; trying again later may help."""
-
-
 class Partition(NamedTuple):
     """One ordered sequence of records."""
 
@@ -36,16 +32,40 @@ class Partition(NamedTuple):
     partition: int
 
 
-class UnreadableRecord(EventLogError):
-    """A record that can not be decoded; its partition stops there until its reader seeks past it."""
+class LogUnavailable(EventLogError):
+    """The log can not be reached or opened now; trying again later may help.
 
-    def __init__(self, partition: Partition, offset: int, reason: Exception) -> None:
-        super().__init__(
-            f"{partition.topic}-{partition.partition} can not be read at offset {offset}: "
-            f"{type(reason).__name__}: {reason}"
-        )
+    `partitions` are those that it could not answer for, while it answers for all others; empty otherwise.
+    """
+
+    def __init__(self, problem: str, partitions: Collection[Partition] = ()) -> None:
+        super().__init__(problem)
+        self.partitions = frozenset(partitions)
+
+
+class UnreadableRecord(EventLogError):
+    """Records that can not be decoded, from `offset` to `last_offset`, both included: mostly one.
+
+    Their partition stops there until its reader seeks past them.
+    """
+
+    def __init__(
+        self, partition: Partition, offset: int, reason: Exception, last_offset: int | None = None
+    ) -> None:
         self.partition = partition
         self.offset = offset
+        self.last_offset = offset if last_offset is None else last_offset
+        self.reason = reason
+        super().__init__(
+            self.fault(f"{offset}" if last_offset in {None, offset} else f"{offset}..{last_offset}")
+        )
+
+    def fault(self, offset: int | str) -> str:
+        """What is wrong, in words, as of one of the offsets."""
+        return (
+            f"{self.partition.topic}-{self.partition.partition} can not be read at offset {offset}: "
+            f"{type(self.reason).__name__}: {self.reason}"
+        )
 
 
 class Position(NamedTuple):

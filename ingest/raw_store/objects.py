@@ -24,7 +24,14 @@ if TYPE_CHECKING:
     from obstore.store import ClientConfig, RetryConfig
     from typing_extensions import Buffer
 
-_CLIENT: Final[ClientConfig] = {"timeout": "30s", "connect_timeout": "5s", "allow_http": True}
+_REQUEST_SECONDS: Final = 30
+_BYTES_PER_SECOND: Final = 1024 * 1024
+"""What a link must manage: an object that takes it longer than any other request is waited for."""
+_CLIENT: Final[ClientConfig] = {
+    "timeout": f"{_REQUEST_SECONDS}s",
+    "connect_timeout": "5s",
+    "allow_http": True,
+}
 """Plain HTTP is for a server that somebody names by such an address; those of the clouds are HTTPS."""
 _MARK: Final = "asleep-created-by"
 """Metadata of an object: which call created it."""
@@ -44,10 +51,9 @@ class ObjectStore:
     def __init__(self, url: str) -> None:
         self._url = url
         try:
-            made = from_url(url, client_options=_CLIENT, retry_config=_RETRIES)
+            self._store = _connected(url, _REQUEST_SECONDS)
         except BaseError as error:
             raise WrongSetting(f"ASLEEP_RAW_URL: {url} can not be used: {_first_line(error)}") from None
-        self._store = cast("S3Store | GCSStore", made)
 
     @property
     def url(self) -> str:
@@ -81,7 +87,7 @@ class ObjectStore:
             with _as_os_error():
                 try:
                     obstore.put(
-                        self._store,
+                        self._store_for(size_bytes),
                         name,
                         written.getbuffer(),
                         attributes={_MARK: mark},
@@ -96,6 +102,11 @@ class ObjectStore:
             raise StoreUnavailable(_first_line(error)) from error
         return size_bytes
 
+    def _store_for(self, size_bytes: int) -> S3Store | GCSStore:
+        """The store, with the patience that an object of this size may need."""
+        seconds = size_bytes // _BYTES_PER_SECOND
+        return self._store if seconds <= _REQUEST_SECONDS else _connected(self._url, seconds)
+
     def settle(self, names: Collection[str]) -> None:
         """Nothing is left to do: an object that can be seen is kept."""
 
@@ -108,6 +119,11 @@ class ObjectStore:
         """Nothing is ever left unfinished."""
         del folder
         return []
+
+
+def _connected(url: str, request_seconds: int) -> S3Store | GCSStore:
+    options: ClientConfig = {**_CLIENT, "timeout": f"{request_seconds}s"}
+    return cast("S3Store | GCSStore", from_url(url, client_options=options, retry_config=_RETRIES))
 
 
 def file_system(url: str) -> FsspecStore:

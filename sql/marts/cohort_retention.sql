@@ -29,7 +29,8 @@ with
         group by cohort_type, cohort_week
     ),
 
-    last_week as (select max(week_start) as week_start from active),
+    -- no row where nobody was ever active: least() would take its null for no bound
+    last_week as (select max(week_start) as week_start from active having max(week_start) is not null),
 
     periods as (
         select

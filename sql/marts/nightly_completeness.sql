@@ -3,7 +3,8 @@
 -- Why a night is missing or partial: what was expected of its main sleep, and what came. The reason is the
 -- first that holds, in this order. Of a date without a session: quarantined, no_session. Of one with a
 -- session: still_open, quarantined, abandoned, too_short, final_missing, never_slept, windows_missing,
--- complete. Whether the night counts, validity says. Over 400 days without a session are left out.
+-- complete. Whether the night counts, validity says. Over 400 days without a session are left out; a night
+-- of which only a body came that was set aside is in, also before the first and after the last.
 -- columns:
 -- user_id: the customer's user
 -- sleep_date: the night, by the local date of waking up

@@ -18,7 +18,8 @@
 -- made_the_row: whether it is the final report that sessions.raw_receipt_id names
 -- made_the_stages: whether it is the final report that the stages come from
 -- first_epoch_index: first epoch that it tells of, 0-based; below 0 where a window began before the session;
--- null where it tells of none, or its place is impossible
+-- null where it tells of none that could count: its place is impossible, it is a copy, or another report
+-- made the stages
 -- epoch_count: epochs of 30 s that it tells of
 -- raw_file: the landed file that held it when it was loaded, below the raw folder
 -- log_id: the log that holds it

@@ -1,7 +1,7 @@
 -- grain: one row per user_id of the users file
 -- rebuild by: all
--- The users file, typed. A value that can not be read is null here and still stands in attributes; a line
--- that is too short or too long is read as far as it goes.
+-- The users file, typed. A value that can not be read, or be true, is null here and still stands in
+-- attributes; a line that is too short or too long is read as far as it goes.
 with
     rows_of_file as (
         select
@@ -10,7 +10,9 @@ with
             lower(nullif(trim(users_file_line.gender), '')) as gender,
             nullif(trim(users_file_line.timezone), '') as timezone,
             case
-                when isfinite(try_cast(users_file_line.signup_date as date))
+                when
+                    try_cast(users_file_line.signup_date as date)
+                    between date '1900-01-01' and date '2100-01-01'
                 then try_cast(users_file_line.signup_date as date)
             end as signup_date,
             -- a merge leaves out the columns without a value

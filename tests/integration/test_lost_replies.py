@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,7 +17,7 @@ from ingest.raw_store.base import StoreUnavailable
 from ingest.raw_store.objects import ObjectStore
 from tests.s3_server import S3Server
 
-How = Literal["an error in its place", "a cut connection", "a conflict"]
+How = Literal["an error in its place", "a cut connection", "a conflict", "none"]
 
 
 class _Forwards(BaseHTTPRequestHandler):
@@ -32,10 +33,12 @@ class _Forwards(BaseHTTPRequestHandler):
             self.send_header("content-length", "0")
             self.end_headers()
             return
+        if self.command == "PUT":
+            time.sleep(self.server.delay_seconds)
         given = httpx.request(
             self.command, self.server.to + self.path, content=content, headers=dict(self.headers), timeout=30
         )
-        is_lost = self.command == "PUT" and given.status_code == 200 and not self.server.lost
+        is_lost = self._is_to_be_lost(given)
         if is_lost:
             self.server.lost = True
             if self.server.how == "a cut connection":
@@ -49,6 +52,10 @@ class _Forwards(BaseHTTPRequestHandler):
         self.end_headers()
         if not is_lost and self.command != "HEAD":
             self.wfile.write(given.content)
+
+    def _is_to_be_lost(self, given: httpx.Response) -> bool:
+        is_first = self.command == "PUT" and given.status_code == 200 and not self.server.lost
+        return is_first and self.server.how != "none"
 
     do_DELETE = do_GET = do_HEAD = do_POST = do_PUT = _forward  # noqa: N815  the base class names them so
 
@@ -64,6 +71,7 @@ class _Proxy(ThreadingHTTPServer):
         self.to = to
         self.how = how
         self.lost = False
+        self.delay_seconds = 0.0
 
 
 @contextmanager
@@ -86,13 +94,14 @@ def bucket(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 @contextmanager
-def store_behind(s3: S3Server, how: How, bucket: str, patch: pytest.MonkeyPatch) -> Iterator[ObjectStore]:
-    """The store of a bucket behind a proxy."""
+def store_behind(
+    s3: S3Server, how: How, bucket: str, patch: pytest.MonkeyPatch
+) -> Iterator[tuple[ObjectStore, _Proxy]]:
+    """The store of a bucket behind a proxy, and the proxy."""
     with losing_a_reply(s3.endpoint, how) as proxy:
         host, port = proxy.server_address[:2]
         patch.setenv("AWS_ENDPOINT_URL", f"http://{host!s}:{port}")
-        yield ObjectStore(bucket)
-        assert proxy.lost == (how != "a conflict")
+        yield ObjectStore(bucket), proxy
 
 
 def create(store: ObjectStore) -> int:
@@ -103,8 +112,9 @@ def create(store: ObjectStore) -> int:
 def test_a_file_whose_creation_was_answered_in_vain_is_created_and_not_taken_by_another(
     s3_server: S3Server, bucket: str, monkeypatch: pytest.MonkeyPatch, how: How
 ) -> None:
-    with store_behind(s3_server, how, bucket, monkeypatch) as store:
+    with store_behind(s3_server, how, bucket, monkeypatch) as (store, proxy):
         assert create(store) == 7
+        assert proxy.lost
         with pytest.raises(FileExistsError):
             create(store)
         with store.open("a") as file:
@@ -115,7 +125,19 @@ def test_a_conflict_with_nobody_is_neither_a_file_that_exists_nor_one_that_is_mi
     s3_server: S3Server, bucket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with (
-        store_behind(s3_server, "a conflict", bucket, monkeypatch) as store,
+        store_behind(s3_server, "a conflict", bucket, monkeypatch) as (store, _),
         pytest.raises(StoreUnavailable),
     ):
         create(store)
+
+
+def test_a_large_object_is_given_the_time_that_a_slow_link_takes(
+    s3_server: S3Server, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ingest.raw_store.objects._REQUEST_SECONDS", 1)
+    with store_behind(s3_server, "none", bucket, monkeypatch) as (store, proxy):
+        proxy.delay_seconds = 1.5
+        with pytest.raises(StoreUnavailable):
+            create(store)
+        monkeypatch.setattr("ingest.raw_store.objects._BYTES_PER_SECOND", 0.25)
+        assert store.create("b", lambda file: file.write(b"content"), lambda: None, alone_in="") == 7

@@ -11,7 +11,7 @@ import pytest
 
 from pipelines.database import build_path
 from pipelines.models import ModelError
-from pipelines.quality import Severity, load_checks, run_checks
+from pipelines.quality import OF_ONE_SESSION, Severity, load_checks, run_checks
 from tests.builds import build_of
 from tests.raw_events import simulated_events
 
@@ -22,7 +22,7 @@ ONE = "rowid = (select min(rowid) from {table})"
 FAULTS = {
     "cohort_metrics__all_holds_everyone": "update cohort_metrics set nights = nights + 1",
     "cohort_metrics__small_cohorts_tell_nothing": (
-        "update cohort_metrics set is_small = true, users = 4, rem_pct_mean = 20.0"
+        "update cohort_metrics set rem_pct_p25 = null where cohort_type = 'all'"
     ),
     "cohort_metrics__types_add_up": "delete from cohort_metrics where cohort_type = 'signup_week'",
     "cohort_metrics__unique_key": "insert into cohort_metrics select * from cohort_metrics limit 1",
@@ -114,6 +114,21 @@ def test_a_check_finds_its_fault(name: str, breakable: duckdb.DuckDBPyConnection
     assert not result.passed
     assert 0 < len(result.sample) <= 10
     assert result.blocks == (CHECKS[name].severity is Severity.BLOCK)
+
+
+@pytest.mark.parametrize("name", sorted(OF_ONE_SESSION))
+@pytest.mark.parametrize("touched", [True, False])
+def test_a_check_of_one_session_finds_the_faults_of_touched_sessions_alone(
+    name: str, touched: bool, breakable: duckdb.DuckDBPyConnection
+) -> None:
+    breakable.execute(FAULTS[name])
+    breakable.execute(
+        "create or replace temp table all_touched_sessions as"
+        f" select distinct user_id, session_id from stg_events where {touched}"
+    )
+    [result] = run_checks(breakable, [CHECKS[name]], touched_only=True)
+    assert result.passed is not touched
+    assert not breakable.sql("from duckdb_views() where temporary and not internal").fetchall()
 
 
 def test_every_fault_has_its_check() -> None:

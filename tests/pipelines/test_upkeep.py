@@ -13,6 +13,7 @@ from ingest.compaction import CompactionReport
 from ingest.event_log.base import LogUnavailable
 from ingest.landed_files import landed_files
 from ingest.raw_store import open_store
+from ingest.raw_store.base import StoreUnavailable
 from ingest.records import Topic
 from ingest.retention import RetirementReport
 from ingest.settings import Settings
@@ -83,9 +84,12 @@ def test_what_the_lander_has_still_before_it_is_no_fault_and_a_lost_file_is(tmp_
     assert "in no file" in str(verdict.metadata["problems"].value)
 
 
-def test_a_log_that_is_away_fails_the_check_and_not_the_run(tmp_path: Path) -> None:
+@pytest.mark.parametrize("error", [LogUnavailable("nobody there"), StoreUnavailable("nobody there")])
+def test_a_log_or_a_store_that_is_away_fails_the_check_and_not_the_run(
+    tmp_path: Path, error: Exception
+) -> None:
     def verify(_: Settings) -> VerifyReport:
-        raise LogUnavailable("nobody there")
+        raise error
 
     result = run_upkeep(Settings(data_dir=tmp_path), verify=verify)
     assert result.success

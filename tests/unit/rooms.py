@@ -69,6 +69,7 @@ ROOMS = (
     "pipelines.statements",
     "pipelines.database",
     "pipelines.quality",
+    "pipelines.seals",
     "pipelines.compaction",
     "pipelines.loading",
     "pipelines.landing_proof",

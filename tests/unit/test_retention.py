@@ -116,9 +116,16 @@ def test_partitions_end_and_begin_each_by_themselves(tmp_path: Path) -> None:
     assert check(tmp_path).ok
 
 
-def test_behind_offsets_that_are_missing_nothing_goes(tmp_path: Path, files: list[LandedRange]) -> None:
+def test_behind_offsets_that_are_missing_nothing_goes_and_that_is_told(
+    tmp_path: Path, files: list[LandedRange]
+) -> None:
     path_of(tmp_path, files[1]).unlink()
-    assert retired(tmp_path).files == 1
+    report = retired(tmp_path)
+    assert report.files == 1
+    [told] = report.waiting
+    assert told.startswith(
+        "asleep.events[0]@6..8: older than it need be kept, but behind offsets that are in no"
+    )
     assert files[2] in all_files(tmp_path)
     assert check(tmp_path).problems == ("asleep.events[0]@3..5: in no file",)
 
