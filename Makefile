@@ -29,7 +29,7 @@ up: setup ## Run receiver, lander and Dagster on this machine until Ctrl-C
 	$(BIN)/asleep up
 
 test: setup ## Run every test, in three processes (another number: make test PROCESSES=1)
-	$(BIN)/pytest -n $(PROCESSES) --dist loadgroup
+	$(BIN)/pytest -n $(PROCESSES) --dist loadfile
 
 soak: setup ## Run the long campaigns: kills by the dozen, a million calls (an hour)
 	$(BIN)/pytest --soak -m soak --timeout 3600

@@ -157,8 +157,8 @@ def published_asset(
         group_name="published",
         kinds={"duckdb"},
         description="The read-only database that analysts open. A build gets here only when no blocking "
-        "check failed; it is copied, the copy is proved to be what passed the checks, and swapped in by one rename. Should another "
-        "build have finished meanwhile, the newest one is published.",
+        "check failed; it is copied, the copy is proved to be what passed the checks, and swapped in by one "
+        "rename. Should another build have finished meanwhile, the newest one is published.",
     )
     def published_warehouse() -> Iterator[dg.MaterializeResult[None]]:
         with _faults_in_plain_words():

@@ -38,14 +38,6 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("filterwarnings", f"ignore:{never_connected}:ResourceWarning")
 
 
-@pytest.hookimpl(tryfirst=True)  # before the plugin that reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Share the tests out by file, so that fixtures of a module are made once; one process has the broker."""
-    for item in items:
-        with_broker = item.get_closest_marker("kafka") is not None
-        item.add_marker(pytest.mark.xdist_group("kafka" if with_broker else item.path.name))
-
-
 @dataclass(frozen=True)
 class GivenBroker:
     """A broker that somebody else runs: tests use it and never stop it."""
