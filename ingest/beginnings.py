@@ -1,4 +1,4 @@
-"""Partitions that are assigned but not read yet: the new ones, and those for which the log does not answer."""
+"""Partitions that are assigned but not read yet: new ones, and those for which the log does not answer."""
 
 from __future__ import annotations
 
@@ -76,14 +76,15 @@ class Beginnings:
             min(self._delay_seconds * 2, _LONGEST_DELAY_SECONDS) if has_waited else _FIRST_DELAY_SECONDS
         )
         self._again_at = time.monotonic() + self._delay_seconds
+        new = failures.keys() - self._waiting.keys()
         self._waiting |= failures
-        for source, problem in failures.items():
+        for source in sorted(new):
             log_event(
                 _logger,
                 logging.WARNING,
                 "a partition waits: the log does not say where to begin",
                 topic=source.topic,
                 partition=source.partition,
-                error=problem,
+                error=failures[source],
                 trying_again_in_seconds=self._delay_seconds,
             )

@@ -176,7 +176,8 @@ class LanderMetrics(Collector):
             "Whether a partition is not landed because the log does not say where to begin.",
             labels=_WHERE,
         )
-        for source in (*held, *(waits := self._state.waiting())):
+        waits = self._state.waiting()
+        for source in sorted({*held, *waits}):
             waiting.add_metric(_labels(source), source in waits)
         yield waiting
         yield GaugeMetricFamily(

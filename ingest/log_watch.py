@@ -59,9 +59,9 @@ def _ask(state: LanderState, reader: EventLogReader, stop: threading.Event) -> N
         try:
             state.heard(reader.end_offsets(sources))
         except LogUnavailable as error:
-            if not error.partitions:
-                raise
             others = [source for source in sources if source not in error.partitions]
+            if others in ([], sources):
+                raise
             state.heard(reader.end_offsets(others), str(error))
         if stop.wait(ASK_SECONDS):
             return

@@ -35,7 +35,7 @@ class Partition(NamedTuple):
 class LogUnavailable(EventLogError):
     """The log can not be reached or opened now; trying again later may help.
 
-    `partitions` are those that it could not answer for, while it answers for all others; empty otherwise.
+    `partitions` are those of the question for which there was no answer; empty where nothing tells them.
     """
 
     def __init__(self, problem: str, partitions: Collection[Partition] = ()) -> None:

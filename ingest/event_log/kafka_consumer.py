@@ -16,7 +16,7 @@ from kafka.errors import (
 
 from ingest.event_log.base import Partition, UnreadableRecord
 from ingest.event_log.kafka_cluster import connect
-from ingest.event_log.kafka_fetched import decode_quickly
+from ingest.event_log.kafka_fetched import broken_until, decode_quickly
 from ingest.settings import Settings
 
 _FAULTS_OF_A_RECORD: Final = (
@@ -54,12 +54,14 @@ def consumer(settings: Settings, group_id: str | None = None) -> KafkaConsumer:
     return made
 
 
-def find_unreadable(settings: Settings, positions: Mapping[Partition, int]) -> UnreadableRecord | None:
-    """Read each partition alone, from its position on, and say which one fails: the consumer of all can not.
+def find_unreadable(settings: Settings, unread: Mapping[Partition, range]) -> UnreadableRecord | None:
+    """Read each partition alone, and say which one fails, and where: the consumer of all can not.
 
-    Each position must have a record behind it. Raises KafkaError when the cluster fails.
+    `unread` are the offsets from its position to before its end, one at least. What is broken is so up to the
+    end of its batch. Raises KafkaError when the cluster fails.
     """
-    for partition, position in positions.items():
+    for partition, offsets in unread.items():
+        position = offsets[0]
         there = TopicPartition(*partition)
         alone = consumer(settings)
         try:
@@ -69,7 +71,8 @@ def find_unreadable(settings: Settings, positions: Mapping[Partition, int]) -> U
         except Exception as error:
             # A broken record breaks decoding in any way it likes; the rest is of the cluster or the machine.
             if isinstance(error, _FAULTS_OF_A_RECORD) or not isinstance(error, _FAULTS_OF_OTHERS):
-                return UnreadableRecord(partition, position, error)
+                last = min(broken_until(alone, position), offsets[-1])
+                return UnreadableRecord(partition, position, error, last)
             raise
         finally:
             alone.close(autocommit=False)

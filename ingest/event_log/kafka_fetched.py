@@ -28,10 +28,27 @@ def decode_quickly(consumer: KafkaConsumer) -> None:
     fetcher.PartitionRecords = partial(FetchedRecords, HeaderReader())
 
 
+def broken_until(consumer: KafkaConsumer, position: int) -> int:
+    """The last offset of the batch at which the consumer just failed, reading from `position` on.
+
+    A batch that does not decode has a head that may be wrong, too: where it does not agree with itself, or is
+    not of the position, no more is believed than that the record there is broken.
+    """
+    fetched = consumer._fetcher._next_partition_records  # noqa: SLF001  it stays there after a failure
+    batch = fetched.batch if isinstance(fetched, FetchedRecords) else None
+    if batch is None or batch.magic != 2:
+        return position
+    agrees = batch.records_count == batch.last_offset_delta + 1
+    last: int = batch.last_offset
+    return last if agrees and batch.base_offset <= position <= last else position
+
+
 class FetchedRecords(Fetcher.PartitionRecords):  # type: ignore[misc]  # kafka-python has no types
     """What was fetched of one partition, batch by batch; any batch that is not plain the client decodes."""
 
     next_fetch_offset: int
+    batch: ABCRecordBatch | None = None
+    """The one that is being decoded, or was the last."""
 
     def __init__(self, headers: HeaderReader, *given: Any, **named: Any) -> None:
         self._headers = headers
@@ -53,7 +70,7 @@ class FetchedRecords(Fetcher.PartitionRecords):  # type: ignore[misc]  # kafka-p
     def _batches(self, tp: TopicPartition, records: MemoryRecords) -> Iterator[Iterable[SplitRecord]]:
         last = None
         while (batch := records.next_batch()) is not None:
-            last = batch
+            last = self.batch = batch
             if self.check_crcs and not batch.validate_crc():
                 raise CorruptRecordError(f"Record batch at offset {batch.base_offset} failed crc check")
             if batch.magic == 2:

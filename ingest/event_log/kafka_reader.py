@@ -15,6 +15,7 @@ from kafka.structs import MemberState
 from ingest.event_log.base import LogRecord, LogUnavailable, Partition, Rebalanced, UnreadableRecord
 from ingest.event_log.kafka_cluster import cluster_id, partitions_of, servers
 from ingest.event_log.kafka_consumer import REQUEST_SECONDS, consumer, find_unreadable
+from ingest.event_log.kafka_offsets import Side, in_words, offsets_by_leader
 from ingest.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -107,15 +108,11 @@ class KafkaReader:
 
     def first_offsets(self, partitions: Collection[Partition]) -> dict[Partition, int]:
         """The oldest offset the cluster still has, per partition (the end where it is empty)."""
-        with self._unavailable():
-            found = self._consumer.beginning_offsets([TopicPartition(*each) for each in partitions])
-        return {Partition(*partition): offset for partition, offset in found.items()}
+        return self._answered("beginning", partitions)
 
     def end_offsets(self, partitions: Collection[Partition]) -> dict[Partition, int]:
         """One past the newest acknowledged offset, per partition."""
-        with self._unavailable():
-            found = self._consumer.end_offsets([TopicPartition(*partition) for partition in partitions])
-        return {Partition(*partition): offset for partition, offset in found.items()}
+        return self._answered("end", partitions)
 
     def partitions(self, topics: Collection[str]) -> list[Partition]:
         """All partitions of these topics; a topic that does not exist has none."""
@@ -149,15 +146,29 @@ class KafkaReader:
             raise
         return found
 
+    def _answered(self, side: Side, partitions: Collection[Partition]) -> dict[Partition, int]:
+        found, failed = self._offsets(side, partitions)
+        if failed:
+            raise LogUnavailable(f"Kafka at {','.join(servers(self._settings))}: {in_words(failed)}", failed)
+        return found
+
+    def _offsets(
+        self, side: Side, partitions: Collection[Partition]
+    ) -> tuple[dict[Partition, int], dict[Partition, str]]:
+        patience = None if self._told else REQUEST_SECONDS  # what is read meanwhile waits
+        return offsets_by_leader(self._consumer, side, partitions, patience)
+
     def _find_unreadable(self) -> UnreadableRecord | None:
         patience_ms = int(REQUEST_SECONDS * 1000)
         with self._unavailable():
-            ends = self.end_offsets(self._told)
+            ends, _ = self._offsets("end", self._told)
             positions = {each: self._consumer.position(TopicPartition(*each), patience_ms) for each in ends}
-            behind = {
-                each: position for each, position in positions.items() if position not in {None, ends[each]}
+            unread = {
+                each: range(position, ends[each])
+                for each, position in positions.items()
+                if position is not None
             }
-            return find_unreadable(self._settings, behind)
+            return find_unreadable(self._settings, {each: left for each, left in unread.items() if left})
 
     def _assigned(self, partitions: Collection[TopicPartition]) -> None:
         # Runs in the client's thread. It is told once `poll` is back in its own, where the reader may be

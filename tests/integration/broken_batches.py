@@ -14,8 +14,9 @@ from tests.kafka_broker import Broker
 
 Fault = Callable[[bytearray], None]
 
-_CRC_AT, _ATTRIBUTES_AT, _RECORDS_AT = 17, 21, 61
-"""Where a batch of Kafka's second format has its checksum, of all behind it; its codec; and its records."""
+_CRC_AT, _ATTRIBUTES_AT, _LAST_OFFSET_AT, _RECORDS_AT = 17, 21, 23, 61
+"""Where a batch of Kafka's second format has its checksum, of all behind it; its codec; its last offset,
+counted from its first; and its records."""
 
 
 def break_batches(broker: Broker, source: Partition, faults: Mapping[int, Fault]) -> None:
@@ -45,6 +46,11 @@ def break_batches(broker: Broker, source: Partition, faults: Mapping[int, Fault]
 def flip_a_bit(batch: bytearray) -> None:
     """In its last record; the checksum tells."""
     batch[-3] ^= 1
+
+
+def claim_more_records(batch: bytearray) -> None:
+    """Say in its head, where the checksum tells, that it goes on over many offsets more."""
+    struct.pack_into(">i", batch, _LAST_OFFSET_AT, 1_000_000)
 
 
 def claim_codec(number: int) -> Fault:

@@ -19,9 +19,16 @@ from ingest.raw_store import open_store
 from ingest.records import Topic
 from ingest.settings import Settings
 from ingest.verify import verify
-from tests.integration.broken_batches import break_batches, claim_codec, claim_long_record, flip_a_bit
+from tests.integration.broken_batches import (
+    break_batches,
+    claim_codec,
+    claim_long_record,
+    claim_more_records,
+    flip_a_bit,
+)
 from tests.integration.lander_process import append_events
 from tests.kafka_broker import Broker
+from tests.unit.memory_landing import logged
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 
@@ -86,6 +93,7 @@ def land_rows(settings: Settings) -> dict[int, dict[str, Any]]:
 
 BROKEN = {
     "a bit that flipped": flip_a_bit,
+    "a head that lies": claim_more_records,
     "a record longer than its batch": claim_long_record,
     "gzip that is none": claim_codec(1),
     "snappy that is none": claim_codec(2),
@@ -93,18 +101,19 @@ BROKEN = {
     "zstd that is none": claim_codec(4),
     "a codec that there is not": claim_codec(7),
 }
-ONE_OF_TWO = "a bit that flipped"
+RECORDS = {"a bit that flipped": 150, "zstd that is none": 3, "a record longer than its batch": 2}
+"""In the batches of more than one."""
 
 
 def test_batches_that_broke_on_the_brokers_disk_are_rows_with_the_fault_and_nothing_else_is_lost(
-    settings: Settings, producer: KafkaProducer, fragile_kafka: Broker
+    settings: Settings, producer: KafkaProducer, fragile_kafka: Broker, caplog: pytest.LogCaptureFixture
 ) -> None:
     broken: dict[int, str] = {}
     whole: dict[int, bytes] = {}
     for fault in BROKEN:
         [good, also_good] = send_batch(producer, b"good", b"also good")
         whole |= {good: b"good", also_good: b"also good"}
-        broken |= dict.fromkeys(send_batch(producer, *[b"broken"] * (2 if fault == ONE_OF_TWO else 1)), fault)
+        broken |= dict.fromkeys(send_batch(producer, *[b"broken"] * RECORDS.get(fault, 1)), fault)
     [last] = send_batch(producer, b"last")
     whole[last] = b"last"
     heads = {min(at for at, name in broken.items() if name == fault): how for fault, how in BROKEN.items()}
@@ -115,6 +124,7 @@ def test_batches_that_broke_on_the_brokers_disk_are_rows_with_the_fault_and_noth
         assert rows[offset]["body"] is None
     assert {offset: rows[offset]["body"].encode() for offset in whole} == whole
     assert len(rows) == 1 + len(broken) + len(whole)
+    assert len(logged(caplog, "landed a row without its record")) == len(BROKEN)
 
 
 def test_what_foreign_producers_may_write_is_landed_as_it_is(

@@ -135,6 +135,38 @@ def test_records_that_nobody_can_decode_are_rows_with_the_fault_and_stop_nothing
     assert len(logged(caplog, "landed a row without its record")) == 4
 
 
+@pytest.mark.parametrize("rows", [2, 1000])
+def test_a_batch_that_nobody_can_decode_is_a_row_with_the_fault_for_each_offset_told_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, rows: int
+) -> None:
+    class BrokenBatch(MemoryReader):
+        def poll(self, timeout_seconds: float, max_records: int) -> Mapping[Partition, Any]:
+            polled = super().poll(timeout_seconds, max_records)
+            first = polled[EVENTS][0].offset if polled else 0
+            if polled and first < 3:
+                self.seek(EVENTS, 3)
+                return {EVENTS: polled[EVENTS][: 3 - first]}
+            if polled and first <= 7:
+                self.seek(EVENTS, first)
+                raise UnreadableRecord(EVENTS, first, ValueError("garbage"), last_offset=7)
+            return polled
+
+    log = ReadableLog(reader=BrokenBatch)
+    log.append(10)
+    land_once(tmp_path, log, land_max_rows=rows)
+    assert_exactly_once(tmp_path, log)
+    faults = {
+        row["log_offset"]: row["landing_error"]
+        for file in landed(tmp_path)
+        for row in pq.ParquetFile(path_of(tmp_path, file)).read().to_pylist()
+        if row["landing_error"]
+    }
+    assert list(faults) == [3, 4, 5, 6, 7]
+    assert "can not be read at offset 7: ValueError: garbage" in faults[7]
+    [told] = logged(caplog, "landed a row without its record")
+    assert "can not be read at offset 3..7" in str(told["error"])
+
+
 def test_a_log_made_anew_under_the_same_id_is_not_landed_until_it_is_the_old_one_again(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
