@@ -105,7 +105,7 @@ def test_further_runs_without_new_files_change_no_row_and_say_what_they_did(
     assert published_rows(settings, "from sessions order by all") == before
     assert current_version(settings) == 2
     assert metadata_of(again)["stg_events"]["computed anew"] == "rows of 0 new files"
-    assert metadata_of(again)["sessions"]["computed anew"] == "everything of 0 users"
+    assert metadata_of(again)["sessions"]["computed anew"] == "0 weeks of users"
     full = execute(settings, instance, full=True)
     assert published_rows(settings, "from sessions order by all") == before
     assert metadata_of(full)["sessions"]["computed anew"] == "everything"

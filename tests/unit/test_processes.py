@@ -75,6 +75,7 @@ def test_one_that_ended_is_started_again(log_path: Path) -> None:
         return log_path.read_text().split() == ["run", "run"]
 
     wait_until(has_run_twice)
+    process.stop()
 
 
 def test_a_start_that_fails_is_tried_again_and_stops_nobody_else(

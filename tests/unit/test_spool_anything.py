@@ -104,6 +104,8 @@ def test_what_was_accepted_is_in_log_or_spool_and_in_the_log_once_it_is_well(
             asyncio.run(live(options, log, bursts, accepted))
             assert set(accepted) <= {*log.receipts, *on_the_spool(options)}
         log.moods = []
-        asyncio.run(finish(options))
+        # A spool that is adopted only now may hold what the log has already: the next life takes it away.
+        for _ in range(len(lives) + 1):
+            asyncio.run(finish(options))
         assert on_the_spool(options) == []
     assert not Counter(accepted) - Counter(log.receipts)

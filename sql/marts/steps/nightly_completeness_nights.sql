@@ -7,6 +7,8 @@ with
     set_aside as (
         select user_id, session_id, first_seen_at
         from quarantined_events
+        -- a copy says nothing of the night on which it came
+        semi join (select first_receipt_id as receipt_id from int_set_aside) using (receipt_id)
         where not is_partial and resolved_at is null and user_id is not null
     ),
 
