@@ -31,9 +31,10 @@ up: setup ## Run receiver, lander and Dagster on this machine until Ctrl-C
 test: setup ## Run every test, in three processes (another number: make test PROCESSES=1)
 	$(BIN)/pytest -n $(PROCESSES) --dist loadfile
 
-soak: setup ## Run the long campaigns: kills by the dozen, a million calls (an hour)
+soak: setup ## Run the long campaigns: kills by the hundred, millions of records (hours)
 	$(BIN)/pytest --soak -m soak --timeout 3600
 	$(BIN)/python -m tests.benchmarks.receiver --memory 1000000
+	$(BIN)/python -m tests.benchmarks.lander backlog --long
 
 check: setup sql-words ## Lint, formatting, types
 	$(BIN)/ruff check
@@ -60,6 +61,8 @@ bench: setup ## Measure receiver, lander and build against the plainest code tha
 	$(BIN)/python -m tests.benchmarks.receiver
 	$(BIN)/python -m tests.benchmarks.lander
 	$(BIN)/python -m tests.benchmarks.warehouse
+	$(BIN)/python -m tests.benchmarks.warehouse_days
+	$(BIN)/python -m tests.benchmarks.warehouse_growth
 
 clean: ## Remove the environment and the caches; data/ stays
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
