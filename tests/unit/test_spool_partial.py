@@ -101,6 +101,7 @@ def test_a_record_that_is_never_acknowledged_holds_up_none_behind_it(
                 await event(writer, str(number), WELL)
             await eventually(lambda: len(log.receipts) == 300, "all that the log takes")
             await eventually(lambda: not writer.is_circuit_open, "a closed circuit")
+            await eventually(lambda: writer.spooled_records == 1, "all else to be off the spool")
             assert on_the_spool(settings) == ["lost"]
             await eventually(lambda: "partition 3" in writer.problems().get("spool", ""), "words about it")
             log.away = set()
