@@ -6,44 +6,22 @@ A gap makes `asleep verify` fail until somebody who knows what was lost writes w
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from typing import ClassVar
 
 import orjson
 
-from ingest.event_log.base import Partition
-from ingest.landed_files import log_folder, offsets_label
+from ingest.noted_offsets import NotedOffsets
 from ingest.raw_store.base import RawStore
-
-_NAME: Final = re.compile(
-    r"(?P<topic>[A-Za-z0-9._-]+)/log=(?P<log_id>[A-Za-z0-9_-]+)/"
-    r"gap\+(?P<partition>0|[1-9][0-9]*)\+(?P<first>[0-9]{20})\+(?P<last>[0-9]{20})\.json",
-    re.ASCII,
-)
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Gap:
+class Gap(NotedOffsets):
     """Offsets of one partition, first to last, that no file will ever hold."""
 
-    log_id: str
-    source: Partition
-    first_offset: int
-    last_offset: int
-
-    @property
-    def label(self) -> str:
-        """The range for people: topic[partition]@first..last."""
-        return offsets_label(self.source, self.first_offset, self.last_offset)
-
-    @property
-    def name(self) -> str:
-        """The name of its file in a RawStore."""
-        folder = log_folder(self.source.topic, self.log_id)
-        return f"{folder}/gap+{self.source.partition}+{self.first_offset:020}+{self.last_offset:020}.json"
+    KIND: ClassVar[str] = "gap"
 
     def accepted_because(self, store: RawStore) -> str | None:
         """Why somebody accepted the loss, or None; raises ValueError where the file is not JSON."""
@@ -55,19 +33,12 @@ class Gap:
 
 def record_gap(store: RawStore, gap: Gap, check: Callable[[], None]) -> None:
     """Write the gap down, durably; `check` may refuse it at the last moment. Raises OSError."""
-    said = {
-        "log_id": gap.log_id,
-        "topic": gap.source.topic,
-        "partition": gap.source.partition,
-        "first_offset": gap.first_offset,
-        "last_offset": gap.last_offset,
+    said: dict[str, object] = {
         "noticed_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "what": "the log no longer had these offsets when the lander came to read them",
         "accepted_because": None,
     }
-    text = orjson.dumps(said, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
-    folder = log_folder(gap.source.topic, gap.log_id)
-    store.create(gap.name, lambda file: file.write(text), check, alone_in=folder)
+    gap.note(store, said, check)
 
 
 def recorded_gaps(store: RawStore, topic: str) -> list[Gap]:
@@ -77,14 +48,4 @@ def recorded_gaps(store: RawStore, topic: str) -> list[Gap]:
 
 def gaps_among(names: list[str]) -> list[Gap]:
     """The gaps recorded under these names, by log, partition and offset."""
-    found = (_NAME.fullmatch(name) for name in names if "/gap+" in name)
-    return sorted(
-        Gap(
-            said["log_id"],
-            Partition(said["topic"], int(said["partition"])),
-            int(said["first"]),
-            int(said["last"]),
-        )
-        for said in found
-        if said is not None
-    )
+    return Gap.among(names)

@@ -42,6 +42,7 @@ ROOMS = (
     "ingest.same_rows",
     "ingest.columns",
     "ingest.batches",
+    "ingest.noted_offsets",
     "ingest.gaps",
     "ingest.retired",
     "ingest.raw_files",
